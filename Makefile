@@ -1,0 +1,55 @@
+# Two commands on a fresh machine: `make run` and `make test`. `make help` lists the others.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+LOCK := .requirements.lock
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test test-slow lint format check bench lock clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+
+setup: $(STAMP)  ## create .venv with the locked dependencies
+
+$(STAMP): pyproject.toml $(LOCK)
+	@$(PYTHON) -c 'import sys; sys.exit("hookledger needs Python 3.11 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --requirement $(LOCK)
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+run: setup  ## serve the sample hooks on http://127.0.0.1:8080
+	$(BIN)/hookledger serve --quickstart
+
+test: setup  ## run all tests but the slow ones
+	$(BIN)/pytest
+
+test-slow: setup  ## run the long versions too: 30 kills during a sync, long soaks
+	$(BIN)/pytest --run-slow
+
+lint: setup  ## format, style, types and layers, checked
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup  ## write the formatting and the safe fixes
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+check: lint test  ## what CI runs
+
+bench: setup  ## measure, and write docs/benchmarks.md
+	$(BIN)/python -m tests.benchmarks
+
+lock: setup  ## resolve the dependencies again and write the lock file
+	rm -rf $(VENV)/lock && $(PYTHON) -m venv $(VENV)/lock
+	$(VENV)/lock/bin/pip install --quiet --upgrade 'pip>=25.1'
+	$(VENV)/lock/bin/pip install --quiet --group dev .
+	$(VENV)/lock/bin/pip freeze --exclude hookledger > $(LOCK)
+	rm -rf $(VENV)/lock
+
+clean:  ## remove the virtual environment and the server's data
+	rm -rf $(VENV) var

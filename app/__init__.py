@@ -1,0 +1,15 @@
+"""hookledger: the server, one street from a git commit to an HTTP answer.
+
+    git commit -> gitops -> application.reconcile -> domain.plans -> application.ledger -> EVENT
+    EVENT -> projections -> hook table, audit log
+    HTTP -> web -> application.invoke -> hook table -> runtime (isolated worker) -> answer
+
+Layers, top to bottom; imports only point down, and siblings on one line never import each other:
+
+    __main__ main cli                                ways in: parse, call, print
+    bootstrap                                        composition root, the only reader of config
+    web gitops runtime vault journal queue eventstore   adapters (beside them: projections)
+    application                                      what may be asked
+    domain                                           what is true
+    telemetry                                        logging and metrics, knows no domain word
+"""

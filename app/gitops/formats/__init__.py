@@ -1,0 +1,1 @@
+"""How hooks are written down in a repository: one module a format, files in, manifests out."""

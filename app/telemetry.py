@@ -1,0 +1,57 @@
+"""Logging for the whole process: one set-up, one format, and masking of known secret values.
+
+Knows no domain word. Modules log through ``logging.getLogger("hookledger.<room>")``.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterable
+from typing import Literal
+
+import structlog
+
+MASK = "***"
+_SHORTEST_MASKED = 4
+"""Shorter values occur in ordinary text all the time; masking them would garble every line."""
+
+
+def set_up_logging(level: str, style: Literal["console", "json"]) -> None:
+    """Send every log record to standard error, as coloured lines or as JSON objects."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    renderer: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer()
+        if style == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0)
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                renderer,
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    for noisy in ("git", "watchfiles", "httpx", "httpcore"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def mask(text: str, values: Iterable[str]) -> str:
+    """Replace each of ``values`` in ``text``; values under four characters are left alone."""
+    for value in sorted(values, key=len, reverse=True):
+        if len(value) >= _SHORTEST_MASKED:
+            text = text.replace(value, MASK)
+    return text

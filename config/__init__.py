@@ -1,0 +1,1 @@
+"""Settings: the only reader of the environment, with every default documented in place."""

@@ -1,0 +1,49 @@
+"""What holds for every test: no settings, no git configuration, no network but loopback."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+for _name in [name for name in os.environ if name.startswith(("HOOKLEDGER_", "GIT_"))]:
+    del os.environ[_name]
+os.environ.update(
+    GIT_CONFIG_GLOBAL="/dev/null",
+    GIT_CONFIG_NOSYSTEM="1",
+    GIT_AUTHOR_NAME="Ada Author",
+    GIT_AUTHOR_EMAIL="ada@example.com",
+    GIT_COMMITTER_NAME="Carl Committer",
+    GIT_COMMITTER_EMAIL="carl@example.com",
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--run-slow", action="store_true", help="run the long versions of tests")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect, rather than skip, what `make test-slow` is for: each has a sample that runs."""
+    if config.getoption("--run-slow"):
+        return
+    slow = [item for item in items if "slow" in item.keywords]
+    if slow:
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if item not in slow]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    from pytest_socket import socket_allow_hosts
+
+    socket_allow_hosts(["127.0.0.1", "::1", "localhost"], allow_unix_socket=True)
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def repository_root() -> Path:
+    return Path(__file__).resolve().parent.parent

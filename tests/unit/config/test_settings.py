@@ -1,0 +1,69 @@
+"""Settings: every one documented, environment over file over default, mistakes named."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from config.settings import DEFAULTS, Settings, SettingsError, load_settings
+
+
+def test_every_setting_has_a_documented_default() -> None:
+    lines = DEFAULTS.read_text().splitlines()
+    for name in Settings.model_fields:
+        (index,) = [i for i, line in enumerate(lines) if line.startswith(f"{name} = ")]
+        above = index - 1
+        while lines[above] and not lines[above].startswith("#"):
+            above -= 1
+        assert lines[above].startswith("# "), f"{name} has no comment above it"
+
+
+def test_there_is_no_default_for_what_is_no_setting() -> None:
+    assert tomllib.loads(DEFAULTS.read_text()).keys() == Settings.model_fields.keys()
+
+
+def test_the_environment_wins_over_the_file_and_the_file_over_the_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text('port = 1111\nbranch = "main"\n')
+    monkeypatch.setenv("HOOKLEDGER_CONFIG", str(own))
+    monkeypatch.setenv("HOOKLEDGER_PORT", "2222")
+    settings = load_settings()
+    assert (settings.port, settings.branch, settings.host) == (2222, "main", "127.0.0.1")
+    assert load_settings(port=3333).port == 3333
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "named"),
+    [
+        ("HOOKLEDGER_PORT", "http", "HOOKLEDGER_PORT"),
+        ("HOOKLEDGER_ISOLATION", "none", "HOOKLEDGER_ISOLATION"),
+        ("HOOKLEDGER_DATABASE_URL", "mysql://x", "HOOKLEDGER_DATABASE_URL"),
+        ("HOOKLEDGER_PROT", "1", "HOOKLEDGER_PROT"),
+        ("HOOKLEDGER_CONFIG", "/nowhere.toml", "/nowhere.toml"),
+    ],
+)
+def test_a_mistake_is_named(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, named: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsError, match=named):
+        load_settings()
+
+
+def test_an_unknown_key_in_the_file_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text("prot = 1\n")
+    monkeypatch.setenv("HOOKLEDGER_CONFIG", str(own))
+    with pytest.raises(SettingsError, match="PROT"):
+        load_settings()
+
+
+def test_the_key_file_lies_in_the_data_directory_unless_it_is_set() -> None:
+    assert load_settings(data_dir="d").key_file == Path("d/master.key")
+    assert load_settings(master_key_file="/k").key_file == Path("/k")
