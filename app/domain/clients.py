@@ -1,0 +1,93 @@
+"""The Client aggregate: a program that may call this server, and with which scopes."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from eventsourcing.domain import event
+
+from app.domain.aggregates import Root
+from app.domain.errors import Problem, Rejected
+
+SCOPES = {
+    "invoke:triggers": "invoke triggers",
+    "read:hooks": "read hooks, triggers and their history",
+    "read:audit": "query the audit log",
+    "read:invocations": "read execution records and log lines",
+    "read:sync": "read the state of the sync",
+    "create:hooks": "create hooks and secrets",
+    "update:hooks": "change, enable and disable hooks, and write secrets",
+    "delete:hooks": "delete hooks and secrets",
+    "update:sync": "start a sync, and plan one",
+}
+"""Every scope and what it allows; the ``*:hooks`` names are those of Auth0's Management API."""
+
+MAX_NAME_LENGTH = 100
+
+
+class Client(Root):
+    """A program with credentials, of which only SHA-256 hashes are kept.
+
+    The credentials are 256 random bits each, so neither a salt nor a slow hash is needed.
+    """
+
+    TOPIC = "client"
+
+    class Created(Root.Created):
+        """A client got its credentials."""
+
+        TOPIC: ClassVar[str] = "client.created"
+        name: str
+        scopes: list[str]
+        secret_hash: str
+        token_hash: str
+
+    class Revoked(Root.Event):
+        """Its credentials are worthless from here on."""
+
+        TOPIC: ClassVar[str] = "client.revoked"
+
+    @staticmethod
+    def create_id(client_id: str) -> str:
+        return f"client:{client_id}"
+
+    @event(Created)
+    def __init__(self, name: str, scopes: list[str], secret_hash: str, token_hash: str) -> None:
+        self.name = name
+        self.scopes = scopes
+        self.secret_hash = secret_hash
+        self.token_hash = token_hash
+        self.revoked = False
+
+    @classmethod
+    def create(
+        cls, client_id: str, *, name: str, scopes: list[str], secret_hash: str, token_hash: str
+    ) -> Client:
+        """Make a client; raise ``Rejected`` for a bad name or unknown scopes."""
+        problems = [
+            Problem(f"unknown scope `{scope}`; known are: {', '.join(SCOPES)}", key="scope")
+            for scope in scopes
+            if scope not in SCOPES
+        ]
+        if not scopes:
+            problems.append(Problem("at least one scope is needed", key="scope"))
+        if not name.strip() or len(name) > MAX_NAME_LENGTH:
+            problems.append(Problem(f"must have 1 to {MAX_NAME_LENGTH} characters", key="name"))
+        if problems:
+            raise Rejected("The client was not created.", problems=problems)
+        return cls._create(
+            cls.Created,
+            id=cls.create_id(client_id),
+            name=name,
+            scopes=sorted(set(scopes)),
+            secret_hash=secret_hash,
+            token_hash=token_hash,
+        )
+
+    def revoke(self) -> None:
+        if not self.revoked:
+            self._revoked()
+
+    @event(Revoked)
+    def _revoked(self) -> None:
+        self.revoked = True

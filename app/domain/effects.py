@@ -1,0 +1,68 @@
+"""What of a hook's result takes effect, per trigger; everything else is dropped.
+
+Enforced here, outside the worker, because the worker's process belongs to the hook.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+_FORBIDDEN_CLAIM_HOSTS = ("auth0.com", "webtask.io", "webtask.run")
+"""Auth0 drops claims named by URLs of these hosts and their subdomains (Client Credentials docs)."""
+
+
+def no_effects(payload: Mapping[str, Any], result: object) -> dict[str, Any]:  # noqa: ARG001
+    """Honour nothing: the result is only logged or shown."""
+    return {}
+
+
+def token_effects(payload: Mapping[str, Any], result: object) -> dict[str, Any]:
+    """Honour ``scope`` and claims named by http(s) URLs, for credentials-exchange.
+
+    A result without ``scope`` clears the scopes (Auth0's documented behaviour). No result at all
+    leaves them as they were: Auth0 never said, and an empty answer should not take rights away.
+    """
+    if result is None:
+        return {"scope": list(payload.get("scope") or []), "claims": {}}
+    if not isinstance(result, Mapping):
+        return {"scope": [], "claims": {}}
+    scope = result.get("scope")
+    scopes = [entry for entry in scope if isinstance(entry, str)] if isinstance(scope, list) else []
+    claims = {name: value for name, value in result.items() if is_claim_name(name)}
+    return {"scope": scopes, "claims": claims}
+
+
+def registration_effects(payload: Mapping[str, Any], result: object) -> dict[str, Any]:  # noqa: ARG001
+    """Honour ``user.user_metadata`` and ``user.app_metadata``, for pre-user-registration.
+
+    Keys that contain ``.`` or begin with ``$`` cannot be stored by Auth0 and are dropped.
+    """
+    user = result.get("user") if isinstance(result, Mapping) else None
+    if not isinstance(user, Mapping):
+        return {}
+    kept = {
+        member: _storable(user[member])
+        for member in ("user_metadata", "app_metadata")
+        if isinstance(user.get(member), Mapping)
+    }
+    return {"user": kept} if kept else {}
+
+
+def is_claim_name(name: object) -> bool:
+    """Tell whether a result's key may become an access-token claim."""
+    if not isinstance(name, str):
+        return False
+    try:
+        url = urlsplit(name)
+        host = (url.hostname or "").rstrip(".")
+    except ValueError:
+        return False
+    if url.scheme not in ("http", "https") or not host:
+        return False
+    return not any(host == bad or host.endswith("." + bad) for bad in _FORBIDDEN_CLAIM_HOSTS)
+
+
+def _storable(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in metadata.items() if "." not in key and key[:1] != "$"}

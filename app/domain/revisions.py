@@ -1,0 +1,47 @@
+"""Names for commits and contents: text that must not be mixed up."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import NewType
+
+CommitSha = NewType("CommitSha", str)
+"""40 lower-case hexadecimal digits."""
+
+TreeSha = NewType("TreeSha", str)
+"""Id of a git tree: 40 lower-case hexadecimal digits."""
+
+Digest = NewType("Digest", str)
+"""SHA-256 of something, 64 lower-case hexadecimal digits."""
+
+Position = NewType("Position", int)
+"""Place of an event in the store, counted from 1; 0 is before the first event."""
+
+_SHA = re.compile(r"[0-9a-f]{40}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """A commit of a branch, written ``branch@sha1:<hex>``."""
+
+    branch: str
+    commit: CommitSha
+
+    def __str__(self) -> str:
+        return f"{self.branch}@sha1:{self.commit}"
+
+
+def is_commit_sha(text: str) -> bool:
+    """Tell whether ``text`` has the form of a full commit id."""
+    return _SHA.match(text) is not None
+
+
+def digest_of(*parts: bytes) -> Digest:
+    """Hash byte strings so that moving a byte from one to the next changes the result."""
+    hashed = hashlib.sha256()
+    for part in parts:
+        hashed.update(len(part).to_bytes(8, "big"))
+        hashed.update(part)
+    return Digest(hashed.hexdigest())

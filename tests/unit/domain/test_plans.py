@@ -1,0 +1,183 @@
+"""Plans: what a commit would change, and what makes it impossible."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from app.domain.errors import Rejected
+from app.domain.plans import ActiveHook, ChangeKind, DesiredHook, DesiredState, Plan, plan
+from app.domain.revisions import CommitSha, TreeSha
+
+OWNER = "source:default"
+SETTINGS: dict[str, Any] = {
+    "enabled": False,
+    "order": 0,
+    "timeout_ms": 5000,
+    "network": [],
+    "required_secrets": [],
+    "prune": "auto",
+}
+
+
+def wanted(
+    name: str = "a", *, script: str = "def hook(user, context): ...", **settings: Any
+) -> DesiredHook:
+    return DesiredHook(
+        name=name,
+        trigger="pre-user-registration",
+        path=f"hooks/pre-user-registration/{name}",
+        language="python",
+        script=script,
+        script_file="hook.py",
+        dependencies={},
+        settings=SETTINGS | settings,
+    )
+
+
+def state(
+    *hooks: DesiredHook, removed: frozenset[str] = frozenset(), complete: bool = True
+) -> DesiredState:
+    return DesiredState(
+        commit=CommitSha("c" * 40),
+        tree=TreeSha("d" * 40),
+        author="Ada <a@example.com>",
+        committer="Ada <a@example.com>",
+        message="m",
+        hooks=hooks,
+        removed=removed,
+        complete=complete,
+    )
+
+
+def active(
+    hook: DesiredHook, *, enabled: bool = False, owner: str = OWNER, break_glass: bool = False
+) -> ActiveHook:
+    return ActiveHook(
+        id=f"ID-{hook.name}",
+        name=hook.name,
+        trigger=hook.trigger,
+        owner=owner,
+        path=hook.path,
+        language=hook.language,
+        script=hook.script,
+        dependencies=hook.dependencies,
+        settings=hook.settings,
+        digest=hook.digest,
+        enabled=enabled,
+        break_glass=break_glass,
+    )
+
+
+def kinds(planned: Plan) -> list[tuple[str, str]]:
+    return [(str(change.kind), change.name) for change in planned.changes]
+
+
+def test_a_new_enabled_hook_is_created_and_then_enabled() -> None:
+    planned = plan(state(wanted(enabled=True)), [], owner=OWNER)
+    assert kinds(planned) == [("create", "a"), ("enable", "a")]
+
+
+def test_the_same_state_plans_nothing() -> None:
+    hook = wanted(enabled=True)
+    assert plan(state(hook), [active(hook, enabled=True)], owner=OWNER).changes == ()
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        (wanted(script="def hook(user, context): return {}"), "script"),
+        (replace(wanted(), dependencies={"x": "1"}), "dependencies"),
+        (wanted(timeout_ms=100), "settings"),
+        (replace(wanted(), path="hooks/pre-user-registration/team/a"), "path"),
+    ],
+)
+def test_an_update_names_what_it_changes(changed: DesiredHook, field: str) -> None:
+    planned = plan(state(changed), [active(wanted())], owner=OWNER)
+    assert [(c.kind, c.fields) for c in planned.changes] == [(ChangeKind.UPDATE, (field,))]
+
+
+def test_a_hook_that_git_no_longer_has_is_retired_first() -> None:
+    planned = plan(state(wanted("b")), [active(wanted("a"), enabled=True)], owner=OWNER)
+    assert kinds(planned) == [("retire", "a"), ("create", "b")]
+
+
+def test_a_partial_state_leaves_alone_what_it_does_not_mention() -> None:
+    desired = state(wanted("b"), complete=False)
+    assert kinds(plan(desired, [active(wanted("a"))], owner=OWNER)) == [("create", "b")]
+
+
+def test_a_partial_state_retires_removed_folders_only() -> None:
+    desired = state(removed=frozenset({wanted("a").path}), complete=False)
+    planned = plan(desired, [active(wanted("a")), active(wanted("b"))], owner=OWNER)
+    assert kinds(planned) == [("retire", "a")]
+
+
+def test_a_hook_that_moves_keeps_its_identity() -> None:
+    moved = replace(wanted("a"), path="hooks/pre-user-registration/team/a")
+    desired = state(moved, removed=frozenset({wanted("a").path}), complete=False)
+    planned = plan(desired, [active(wanted("a"))], owner=OWNER)
+    assert [(c.kind, c.hook_id) for c in planned.changes] == [(ChangeKind.UPDATE, "ID-a")]
+
+
+def test_another_name_in_the_same_folder_is_another_hook() -> None:
+    renamed = replace(wanted("b"), path=wanted("a").path)
+    planned = plan(state(renamed, complete=False), [active(wanted("a"))], owner=OWNER)
+    assert kinds(planned) == [("retire", "a"), ("create", "b")]
+
+
+def test_another_trigger_is_another_hook_with_the_same_name() -> None:
+    other = replace(wanted("a"), trigger="send-phone-message")
+    planned = plan(state(other), [active(wanted("a"))], owner=OWNER)
+    assert kinds(planned) == [("retire", "a"), ("create", "a")]
+
+
+def test_hooks_of_others_are_never_retired() -> None:
+    theirs = active(wanted("theirs"), owner="api")
+    assert plan(state(), [theirs], owner=OWNER).changes == ()
+
+
+def test_a_name_that_belongs_to_somebody_else_refuses_the_commit() -> None:
+    with pytest.raises(Rejected) as refusal:
+        plan(state(wanted("a")), [active(wanted("a"), owner="api")], owner=OWNER)
+    problem = refusal.value.problems[0]
+    assert (problem.file, problem.key) == ("hooks/pre-user-registration/a/hook.toml", "name")
+    assert "owned by `api`" in problem.message
+
+
+def test_two_enabled_hooks_of_one_trigger_refuse_the_commit_naming_both() -> None:
+    desired = state(wanted("a", enabled=True), wanted("b", enabled=True))
+    with pytest.raises(Rejected) as refusal:
+        plan(desired, [], owner=OWNER)
+    assert [p.file for p in refusal.value.problems] == [
+        "hooks/pre-user-registration/a/hook.toml",
+        "hooks/pre-user-registration/b/hook.toml",
+    ]
+
+
+def test_an_enabled_hook_that_the_change_does_not_mention_still_counts() -> None:
+    staying = active(wanted("a", enabled=True), enabled=True)
+    with pytest.raises(Rejected, match="only one hook"):
+        plan(state(wanted("b", enabled=True), complete=False), [staying], owner=OWNER)
+
+
+def test_a_hook_disabled_by_hand_stays_off_until_its_content_changes() -> None:
+    hook = wanted(enabled=True)
+    held = active(hook, enabled=False, break_glass=True)
+    assert plan(state(hook), [held], owner=OWNER).changes == ()
+    mended = wanted(script="def hook(user, context): return {}", enabled=True)
+    assert kinds(plan(state(mended), [held], owner=OWNER)) == [("update", "a"), ("enable", "a")]
+
+
+def test_a_hook_protected_from_pruning_refuses_its_removal() -> None:
+    with pytest.raises(Rejected, match="prune"):
+        plan(state(), [active(wanted(prune=False))], owner=OWNER)
+
+
+def test_the_digest_names_content_not_just_kinds() -> None:
+    one = plan(state(wanted(script="def hook(user, context): return 1")), [], owner=OWNER)
+    two = plan(state(wanted(script="def hook(user, context): return 2")), [], owner=OWNER)
+    assert kinds(one) == kinds(two)
+    assert one.digest != two.digest
