@@ -1,0 +1,126 @@
+"""Turn a plan into events: every aggregate it touches, loaded once, changed, and saved as one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from app.application.ledger import Ledger
+from app.domain.aggregates import Root
+from app.domain.errors import NotFound
+from app.domain.hooks import Hook
+from app.domain.names import HookName
+from app.domain.outcomes import Language
+from app.domain.plans import Change, ChangeKind, DesiredHook, Plan
+from app.domain.triggers import Trigger
+
+A = TypeVar("A", bound=Root)
+
+
+class PlanApplication:
+    """One transaction's work on aggregates: ``apply`` changes, then read the two lists."""
+
+    def __init__(self, ledger: Ledger, new_id: Callable[[], str], owner: str) -> None:
+        self._ledger = ledger
+        self._new_id = new_id
+        self._owner = owner
+        self._loaded: dict[str, Root] = {}
+        self._created: dict[str, str] = {}
+        self.destroyed_keys: list[str] = []
+        """Data keys that lost their secret; to be destroyed once the transaction is stored."""
+
+    @property
+    def aggregates(self) -> tuple[Root, ...]:
+        """Everything that was touched, for one ``Ledger.record``."""
+        return tuple(self._loaded.values())
+
+    def apply(self, plan: Plan) -> None:
+        """Make the events of every change, in the plan's order."""
+        steps = {
+            ChangeKind.RETIRE: self._retire,
+            ChangeKind.DISABLE: self._disable,
+            ChangeKind.CREATE: self._create,
+            ChangeKind.UPDATE: self._update,
+            ChangeKind.ENABLE: self._enable,
+        }
+        for change in plan.changes:
+            steps[change.kind](change)
+
+    def _retire(self, change: Change) -> None:
+        hook = self._hook(change)
+        self.destroyed_keys += hook.secrets.values()
+        self._trigger(change.trigger).disable(hook.public_id)
+        name = self._load(HookName, HookName.create_id(hook.name))
+        if name is not None:
+            name.release(hook.public_id)
+        hook.delete()
+
+    def _disable(self, change: Change) -> None:
+        self._trigger(change.trigger).disable(self._hook(change).public_id)
+
+    def _create(self, change: Change) -> None:
+        wanted = _desired(change)
+        hook_id = self._new_id()
+        self._created[change.name] = hook_id
+        self._reserve(change.name, hook_id)
+        self._keep(
+            Hook.create(
+                hook_id,
+                name=wanted.name,
+                trigger=wanted.trigger,
+                owner=self._owner,
+                path=wanted.path,
+                language=wanted.language,
+                script=wanted.script,
+                dependencies=dict(wanted.dependencies),
+                settings=dict(wanted.settings),
+                digest=wanted.digest,
+            )
+        )
+
+    def _update(self, change: Change) -> None:
+        wanted = _desired(change)
+        hook = self._hook(change)
+        language: Language = wanted.language
+        hook.change_script(language, wanted.script, wanted.digest)
+        hook.change_dependencies(dict(wanted.dependencies), wanted.digest)
+        hook.change_settings(dict(wanted.settings), wanted.digest)
+        hook.move(wanted.path)
+
+    def _enable(self, change: Change) -> None:
+        hook_id = change.hook_id or self._created[change.name]
+        self._trigger(change.trigger).enable(hook_id, _desired(change).settings["order"])
+
+    def _reserve(self, name: str, hook_id: str) -> None:
+        held = self._load(HookName, HookName.create_id(name))
+        if held is None:
+            self._keep(HookName(name=name, hook_id=hook_id))
+        else:
+            held.reserve(hook_id)
+
+    def _hook(self, change: Change) -> Hook:
+        found = self._load(Hook, Hook.create_id(change.hook_id or ""))
+        if found is None:
+            raise NotFound(f"There is no hook `{change.name}` ({change.hook_id}).")
+        return found
+
+    def _trigger(self, trigger: str) -> Trigger:
+        found = self._load(Trigger, Trigger.create_id(trigger))
+        return found if found is not None else self._keep(Trigger(trigger=trigger))
+
+    def _load(self, kind: type[A], aggregate_id: str) -> A | None:
+        known = self._loaded.get(aggregate_id)
+        if isinstance(known, kind):
+            return known
+        found = self._ledger.find(kind, aggregate_id)
+        return self._keep(found) if found is not None else None
+
+    def _keep(self, aggregate: A) -> A:
+        self._loaded[aggregate.id] = aggregate
+        return aggregate
+
+
+def _desired(change: Change) -> DesiredHook:
+    if change.desired is None:
+        raise AssertionError(f"a {change.kind} carries the desired hook")
+    return change.desired

@@ -1,0 +1,152 @@
+"""What the use cases need of the outside world; adapters implement these, tests fake them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from app.application.views import (
+    ActiveTable,
+    AuditQuery,
+    AuditRow,
+    Delivery,
+    ExecutionQuery,
+    ExecutionRecord,
+    LogQuery,
+    Page,
+    StoredLine,
+)
+from app.domain.errors import Problem
+from app.domain.outcomes import Call, HookVersion, LogLine, Outcome, ScriptToCheck
+from app.domain.plans import DesiredState
+from app.domain.revisions import CommitSha, Position, TreeSha
+from app.domain.secrets import SealedSecret
+
+
+class Clock(Protocol):
+    """The time of day."""
+
+    def __call__(self) -> datetime:
+        """Return now, aware, in UTC."""
+        ...
+
+
+class HookTable(Protocol):
+    """The active-hook table in memory."""
+
+    @property
+    def table(self) -> ActiveTable:
+        """The newest table; reading it costs one attribute."""
+        ...
+
+    async def wait_for(self, position: Position, timeout: float) -> bool:
+        """Wait until the table is as new as ``position``; False after ``timeout`` seconds."""
+        ...
+
+
+class AuditLog(Protocol):
+    """The stored audit log."""
+
+    def query(self, query: AuditQuery, *, cursor: str | None, limit: int) -> Page[AuditRow]:
+        """Return a page, newest first; raise ``Rejected`` for a cursor that is not one of ours."""
+        ...
+
+
+class SourceRepository(Protocol):
+    """A git repository followed on one branch and path. Blocking: call it from a thread."""
+
+    def tip(self) -> CommitSha:
+        """Resolve the followed branch now.
+
+        Raises ``Stalled`` when branch or repository are gone, ``Transient`` if that may pass.
+        """
+        ...
+
+    def resolve(self, ref: str) -> CommitSha:
+        """Resolve a branch, tag or (shortened) commit id; raise ``NotFound``."""
+        ...
+
+    def desired(self, commit: CommitSha, since: TreeSha | None) -> DesiredState:
+        """Read what ``commit`` says, or only what differs from the subtree ``since``.
+
+        Raises ``Rejected`` with every problem of every file.
+        """
+        ...
+
+
+class Runner(Protocol):
+    """Runs hooks, isolated."""
+
+    async def run(self, version: HookVersion, call: Call) -> Outcome:
+        """Run once; never raises for anything the hook or its worker does."""
+        ...
+
+    async def prepare(self, versions: Sequence[HookVersion]) -> None:
+        """Keep workers warm for just these versions; others finish their calls and retire."""
+        ...
+
+    async def check(self, scripts: Sequence[ScriptToCheck]) -> Sequence[Problem]:
+        """Compile, without running, each script, isolated; say what is wrong and where."""
+        ...
+
+
+class Vault(Protocol):
+    """Seals and opens values. Blocking, but fast (microseconds and one small write)."""
+
+    def seal(self, hook_id: str, name: str, value: str) -> SealedSecret:
+        """Encrypt under a new data key bound to hook and name; the key is stored on return."""
+        ...
+
+    def open(self, hook_id: str, secret: SealedSecret) -> str:
+        """Decrypt; raise ``NotFound`` if the key was destroyed, ``Rejected`` if it was moved."""
+        ...
+
+    def destroy(self, key_ids: Iterable[str]) -> None:
+        """Make the values under these data keys unreadable for ever; unknown ids are ignored."""
+        ...
+
+    def protect(self, purpose: str, data: bytes) -> bytes:
+        """Encrypt data at rest that is not a secret of a hook, e.g. queued payloads."""
+        ...
+
+    def reveal(self, purpose: str, protected: bytes) -> bytes:
+        """Undo ``protect``; raise ``Rejected`` when it was altered or made for another purpose."""
+        ...
+
+
+class Journal(Protocol):
+    """Execution records and log lines; writing never blocks, reading does (call from a thread)."""
+
+    def record(self, execution: ExecutionRecord) -> None:
+        """Add to the batch that is written next."""
+        ...
+
+    def log(self, line: LogLine) -> None:
+        """Add to the batch that is written next."""
+        ...
+
+    def executions(
+        self, query: ExecutionQuery, *, cursor: str | None, limit: int
+    ) -> Page[ExecutionRecord]:
+        """Return a page, newest first."""
+        ...
+
+    def lines(self, query: LogQuery, *, cursor: str | None, limit: int) -> Page[StoredLine]:
+        """Return a page, newest first."""
+        ...
+
+
+class DeliveryQueue(Protocol):
+    """Durable queue of accepted invocations."""
+
+    async def enqueue(self, delivery: Delivery) -> None:
+        """Store; on return the delivery survives ``kill -9``. The same id twice is stored once."""
+        ...
+
+
+Deliver = Callable[[Delivery], Awaitable[bool]]
+"""Runs a delivery; True when it is done, False to have it tried again later."""
+
+Schedule = Mapping[int, float]
+"""Attempt number to the seconds to wait before the next one."""

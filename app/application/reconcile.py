@@ -1,0 +1,295 @@
+"""Bring the ledger to what a commit says: resolve, read, check, plan, apply, in that order.
+
+Level-based: every run starts from the branch's tip and the applied tree, never from a notice. A
+revision is applied whole, in one transaction, or refused whole with every reason.
+"""
+
+from __future__ import annotations
+
+import enum
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import anyio.to_thread
+
+from app.application.apply_plan import PlanApplication
+from app.application.ledger import Ledger
+from app.application.ports import HookTable, Runner, SourceRepository, Vault
+from app.application.views import ActiveTable, HookRow, SourceRow
+from app.domain.aggregates import Commit, Meta
+from app.domain.contracts import CONTRACTS
+from app.domain.errors import HookledgerError, Problem, Rejected, Transient
+from app.domain.outcomes import ScriptToCheck
+from app.domain.plans import ActiveHook, DesiredHook, DesiredState, Plan, plan
+from app.domain.revisions import CommitSha, Position, TreeSha
+from app.domain.sources import Source, SyncRun
+
+_log = logging.getLogger("hookledger.reconcile")
+
+_TABLE_WAIT = 10.0
+"""Seconds the table may take to catch up with the ledger before a run gives up for now."""
+
+
+class SyncStatus(enum.StrEnum):
+    """How a run ended."""
+
+    APPLIED = "applied"
+    UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSettings:
+    """Which repository is followed, as the operator configured it."""
+
+    id: str
+    location: str
+    branch: str
+    path: str
+
+    @property
+    def owner(self) -> str:
+        """Owner of the hooks that come from here."""
+        return f"source:{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class SyncResult:
+    """What a run did."""
+
+    status: SyncStatus
+    commit: CommitSha
+    position: Position
+    plan: Plan | None
+
+
+class Reconciler:
+    """The use case for one source; runs must not overlap (the watcher sees to that)."""
+
+    def __init__(
+        self,
+        source: SourceSettings,
+        *,
+        repository: SourceRepository,
+        ledger: Ledger,
+        hooks: HookTable,
+        runner: Runner,
+        vault: Vault,
+        new_id: Callable[[], str],
+    ) -> None:
+        self._source = source
+        self._repository = repository
+        self._ledger = ledger
+        self._hooks = hooks
+        self._runner = runner
+        self._vault = vault
+        self._new_id = new_id
+
+    async def plan(self, ref: str | None = None) -> Plan:
+        """Say what applying ``ref`` (default: the branch's tip) would do, and change nothing.
+
+        Raises ``NotFound`` for an unknown ref, ``Rejected`` with every problem, ``Stalled`` or
+        ``Transient`` when the repository cannot be read.
+        """
+        if ref is None:
+            commit = await anyio.to_thread.run_sync(self._repository.tip)
+        else:
+            commit = await anyio.to_thread.run_sync(self._repository.resolve, ref)
+        table = await self._current_table()
+        _, planned = await self._decide(commit, table, since=None)
+        return planned
+
+    async def sync(self) -> SyncResult:
+        """Apply the branch's tip, or record why it is refused.
+
+        Raises ``Rejected`` (recorded in the ledger), ``Stalled`` or ``Transient``.
+        """
+        while True:
+            commit = await anyio.to_thread.run_sync(self._repository.tip)
+            table = await self._current_table()
+            applied = table.sources.get(self._source.id)
+            if applied is not None and applied.applied == commit and applied.rejected is None:
+                return SyncResult(SyncStatus.UNCHANGED, commit, table.position, None)
+            result = await self._sync_to(commit, table, applied)
+            if result is not None:
+                return result
+
+    async def _sync_to(
+        self, commit: CommitSha, table: ActiveTable, applied: SourceRow | None
+    ) -> SyncResult | None:
+        since = TreeSha(applied.tree) if applied is not None and applied.tree is not None else None
+        if applied is not None and not self._same_place(applied):
+            since = None
+        try:
+            desired, planned = await self._decide(commit, table, since)
+        except Rejected as refusal:
+            await anyio.to_thread.run_sync(self._reject, commit, refusal.problems)
+            _log.warning("revision_rejected", extra={"commit": commit, "reason": str(refusal)})
+            raise
+        if since == desired.tree and applied is not None and applied.rejected is None:
+            return SyncResult(SyncStatus.UNCHANGED, commit, table.position, planned)
+        position = await anyio.to_thread.run_sync(self._apply, desired, planned, table.position)
+        if position is None:
+            return None
+        _log.info("revision_applied", extra={"commit": commit, **planned.counts})
+        return SyncResult(SyncStatus.APPLIED, commit, position, planned)
+
+    async def _decide(
+        self, commit: CommitSha, table: ActiveTable, since: TreeSha | None
+    ) -> tuple[DesiredState, Plan]:
+        desired = await anyio.to_thread.run_sync(self._repository.desired, commit, since)
+        problems = list(_unsupported(desired))
+        active = [_active(row) for row in table.hooks.values()]
+        try:
+            planned = plan(desired, active, owner=self._source.owner)
+        except Rejected as refusal:
+            problems += refusal.problems
+            planned = Plan(desired.commit, desired.tree, ())
+        problems += await self._runner.check(list(_scripts_to_check(desired, table)))
+        if problems:
+            raise Rejected(
+                f"Commit {commit[:12]} is refused; what was in force before stays in force.",
+                problems=[self._in_repository(problem) for problem in problems],
+            )
+        return desired, planned
+
+    def _apply(self, desired: DesiredState, planned: Plan, seen: Position) -> Position | None:
+        """Record the plan; None if the ledger moved on since it was decided.
+
+        The head is compared after loading, so what was loaded is what the plan was decided on;
+        what changes between here and the save has another version and is refused by the store.
+        """
+        destroyed: list[str] = []
+
+        def command() -> Position | None:
+            work = PlanApplication(self._ledger, self._new_id, self._source.owner)
+            try:
+                work.apply(planned)
+            except HookledgerError:
+                if self._ledger.head() != seen:
+                    return None
+                raise
+            source, run = self._load_source(), self._run_of(desired, planned)
+            source.apply_revision(
+                commit=desired.commit,
+                tree=desired.tree,
+                branch=self._source.branch,
+                plan_digest=planned.digest,
+                counts=planned.counts,
+            )
+            if self._ledger.head() != seen:
+                return None
+            destroyed[:] = work.destroyed_keys
+            return self._ledger.record(*work.aggregates, run, source)
+
+        position = self._ledger.attempt(self._meta(desired), command)
+        if position is not None and destroyed:
+            self._vault.destroy(destroyed)
+        return position
+
+    def _run_of(self, desired: DesiredState, planned: Plan) -> SyncRun:
+        changes = [change.described() for change in planned.changes]
+        run = self._ledger.find(SyncRun, SyncRun.create_id(self._source.id, desired.commit))
+        if run is None:
+            return SyncRun(source=self._source.id, commit=desired.commit, changes=changes)
+        run.repeat(changes)
+        return run
+
+    def _reject(self, commit: CommitSha, problems: tuple[Problem, ...]) -> None:
+        def command() -> None:
+            source = self._load_source()
+            source.reject_revision(commit=commit, branch=self._source.branch, problems=problems)
+            self._ledger.record(source)
+
+        self._ledger.attempt(Meta(actor=self._source.owner, origin="git"), command)
+
+    def _load_source(self) -> Source:
+        found = self._ledger.find(Source, Source.create_id(self._source.id))
+        if found is not None:
+            return found
+        return Source(
+            source=self._source.id,
+            location=self._source.location,
+            branch=self._source.branch,
+            path=self._source.path,
+        )
+
+    async def _current_table(self) -> ActiveTable:
+        head = await anyio.to_thread.run_sync(self._ledger.head)
+        if not await self._hooks.wait_for(head, timeout=_TABLE_WAIT):
+            raise Transient("The hook table has not caught up with the ledger yet.")
+        return self._hooks.table
+
+    def _same_place(self, row: SourceRow) -> bool:
+        return (row.location, row.path) == (self._source.location, self._source.path)
+
+    def _meta(self, desired: DesiredState) -> Meta:
+        return Meta(
+            actor=self._source.owner,
+            origin="git",
+            correlation_id=desired.commit,
+            reason=desired.message or None,
+            commit=Commit(
+                source=self._source.id,
+                sha=desired.commit,
+                author=desired.author,
+                committer=desired.committer,
+            ),
+        )
+
+    def _in_repository(self, problem: Problem) -> Problem:
+        """Name files as the repository's root sees them."""
+        if problem.file is None or not self._source.path:
+            return problem
+        if problem.file.startswith(f"{self._source.path}/"):
+            return problem
+        return replace(problem, file=f"{self._source.path}/{problem.file}")
+
+
+def _unsupported(desired: DesiredState) -> Iterator[Problem]:
+    """Refuse what this version cannot do, rather than run hooks without what they ask for."""
+    for hook in desired.hooks:
+        manifest = f"{hook.path}/hook.toml"
+        if hook.dependencies:
+            yield Problem(
+                "this version installs no packages; use the standard library only",
+                file=manifest,
+                key="dependencies",
+            )
+        if hook.settings["network"]:
+            yield Problem(
+                "this version gives hooks no network; remove the list", file=manifest, key="network"
+            )
+
+
+def _scripts_to_check(desired: DesiredState, table: ActiveTable) -> Iterator[ScriptToCheck]:
+    for hook in desired.hooks:
+        known = table.find_hook(hook.name)
+        if known is None or not _same_script(known, hook):
+            yield ScriptToCheck(
+                file=f"{hook.path}/{hook.script_file}",
+                language=hook.language,
+                script=hook.script,
+                parameters=CONTRACTS[hook.trigger].parameters,
+            )
+
+
+def _same_script(row: HookRow, hook: DesiredHook) -> bool:
+    return (row.language, row.script, row.trigger) == (hook.language, hook.script, hook.trigger)
+
+
+def _active(row: HookRow) -> ActiveHook:
+    return ActiveHook(
+        id=row.id,
+        name=row.name,
+        trigger=row.trigger,
+        owner=row.owner,
+        path=row.path,
+        language=row.language,
+        script=row.script,
+        dependencies=row.dependencies,
+        settings=row.settings,
+        digest=row.digest,
+        enabled=row.enabled,
+        break_glass=row.break_glass,
+    )

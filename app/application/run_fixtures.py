@@ -1,0 +1,84 @@
+"""Run a hook's fixtures in the production path: same checks, same isolation, same effects."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import orjson
+
+from app.application.invoke import answer_of
+from app.application.ports import Runner
+from app.domain.contracts import contract_of
+from app.domain.errors import Rejected
+from app.domain.fixtures import Fixture, Observed, differences
+from app.domain.outcomes import Call, HookVersion, Outcome, OutcomeKind, ScriptToCheck
+from app.domain.plans import DesiredHook
+from app.domain.revisions import digest_of
+
+
+@dataclass(frozen=True, slots=True)
+class FixtureResult:
+    """How a fixture ended."""
+
+    hook: str
+    fixture: Fixture
+    failures: tuple[str, ...]
+    """Empty if everything came as expected."""
+    logs: tuple[str, ...]
+    seconds: float
+
+
+async def run_fixture(
+    runner: Runner, hook: DesiredHook, fixture: Fixture, new_id: Callable[[], str]
+) -> FixtureResult:
+    """Run one fixture of a hook as it stands in the work tree."""
+    contract = contract_of(hook.trigger)
+    version = _version(hook, fixture)
+    body = orjson.dumps(fixture.payload)
+    started = time.perf_counter()
+    complaint = contract.check(fixture.payload)
+    if complaint is None:
+        call = Call(new_id(), body, hook.settings["timeout_ms"] / 1000)
+        outcome = await runner.run(version, call)
+    else:
+        outcome = Outcome(OutcomeKind.ERRORED, orjson.dumps({"message": complaint}))
+    envelope, outcome = answer_of(contract, fixture.payload, outcome)
+    logs = tuple(line.text for line in outcome.logs)
+    if envelope is None:
+        failures: tuple[str, ...] = (f"{outcome.kind}: {outcome.detail}",)
+    else:
+        failures = differences(fixture, Observed(orjson.loads(envelope), logs))
+    return FixtureResult(hook.name, fixture, failures, logs, time.perf_counter() - started)
+
+
+async def check_script(runner: Runner, hook: DesiredHook) -> None:
+    """Compile the hook's script; raise ``Rejected`` with file and line of what is wrong."""
+    problems = await runner.check(
+        [
+            ScriptToCheck(
+                f"{hook.path}/{hook.script_file}",
+                hook.language,
+                hook.script,
+                contract_of(hook.trigger).parameters,
+            )
+        ]
+    )
+    if problems:
+        raise Rejected("The script cannot run.", problems=problems)
+
+
+def _version(hook: DesiredHook, fixture: Fixture) -> HookVersion:
+    secrets = dict(fixture.secrets)
+    described = orjson.dumps(secrets, option=orjson.OPT_SORT_KEYS)
+    return HookVersion(
+        key=digest_of(b"fixture", hook.digest.encode(), hook.trigger.encode(), described),
+        hook_id=f"fixture:{hook.name}",
+        name=hook.name,
+        trigger=hook.trigger,
+        language=hook.language,
+        script=hook.script,
+        parameters=contract_of(hook.trigger).parameters,
+        open_secrets=lambda: secrets,
+    )

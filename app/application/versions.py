@@ -1,0 +1,47 @@
+"""From a row of the hook table to what a worker runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from app.application.ports import Vault
+from app.application.views import HookRow
+from app.domain.contracts import CONTRACTS
+from app.domain.outcomes import HookVersion
+
+
+class Versions:
+    """Makes each version once, so that the hot path only looks it up."""
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+        self._made: dict[str, HookVersion] = {}
+
+    def of(self, hook: HookRow) -> HookVersion:
+        """Return the version that runs this row."""
+        known = self._made.get(hook.version_key)
+        if known is None:
+            known = self._made[hook.version_key] = self._make(hook)
+        return known
+
+    def keep(self, hooks: Iterable[HookRow]) -> None:
+        """Forget every version but those of ``hooks``."""
+        wanted = {hook.version_key for hook in hooks}
+        for key in self._made.keys() - wanted:
+            del self._made[key]
+
+    def _make(self, hook: HookRow) -> HookVersion:
+        def open_secrets() -> Mapping[str, str]:
+            return {s.name: self._vault.open(hook.id, s) for s in hook.secrets.values()}
+
+        return HookVersion(
+            key=hook.version_key,
+            hook_id=hook.id,
+            name=hook.name,
+            trigger=hook.trigger,
+            language=hook.language,
+            script=hook.script,
+            parameters=CONTRACTS[hook.trigger].parameters,
+            open_secrets=open_secrets,
+            network=tuple(hook.settings["network"]),
+        )

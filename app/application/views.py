@@ -1,0 +1,248 @@
+"""Rows of the read side: immutable, made by the projections, read by everybody else.
+
+``ActiveTable`` is the whole of what the hot path needs, replaced as one pointer when events arrive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Generic, TypeVar
+
+from app.domain.outcomes import Language, LogLine, OutcomeKind
+from app.domain.revisions import Position
+from app.domain.secrets import SealedSecret
+
+T = TypeVar("T")
+
+START = Position(0)
+"""Before the first event."""
+
+
+@dataclass(frozen=True, slots=True)
+class HookRow:
+    """A hook that exists, with what produced its present form."""
+
+    id: str
+    """ULID, as callers know it."""
+    name: str
+    trigger: str
+    owner: str
+    """``source:<id>`` or ``api``."""
+    path: str | None
+    """Folder in the source, e.g. ``hooks/pre-user-registration/no-throwaway``."""
+    language: Language
+    script: str
+    digest: str
+    """Covers script, dependencies and settings, not secrets."""
+    dependencies: Mapping[str, str]
+    settings: Mapping[str, Any]
+    """``enabled``, ``order``, ``timeout_ms``, ``network``, ``required_secrets``, ``prune``."""
+    secrets: Mapping[str, SealedSecret]
+    enabled: bool
+    """Whether the trigger runs it (a fact of the trigger, copied here)."""
+    break_glass: bool
+    """Whether an operator disabled it against its manifest."""
+    commit: str | None
+    """Commit of the last event that changed what runs; None if that came from elsewhere."""
+    position: Position
+    """Position of that event."""
+    version_key: str
+    """Changes whenever a worker must be replaced: code, settings or secrets."""
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerRow:
+    """A trigger with its enabled hooks, in order."""
+
+    id: str
+    hooks: tuple[str, ...]
+    """ULIDs of the enabled hooks."""
+    position: Position
+    """Position of the last event of the trigger; 0 if it was never used."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientRow:
+    """A client that may call."""
+
+    id: str
+    name: str
+    scopes: frozenset[str]
+    secret_hash: str
+    token_hash: str
+    revoked: bool
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRow:
+    """A followed repository and what of it is in force."""
+
+    id: str
+    location: str
+    branch: str
+    path: str
+    applied: str | None
+    tree: str | None
+    applied_at: datetime | None
+    rejected: str | None
+    """The newest refused commit, None once a later one was applied."""
+    rejected_at: datetime | None
+    problems: tuple[Mapping[str, Any], ...]
+    position: Position
+
+
+def _empty() -> Mapping[str, Any]:
+    return MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveTable:
+    """Everything the server needs to answer, as of one position."""
+
+    position: Position = START
+    hooks: Mapping[str, HookRow] = field(default_factory=_empty)
+    """By ULID; deleted hooks are not in it."""
+    names: Mapping[str, str] = field(default_factory=_empty)
+    """Hook name to ULID."""
+    triggers: Mapping[str, TriggerRow] = field(default_factory=_empty)
+    clients: Mapping[str, ClientRow] = field(default_factory=_empty)
+    tokens: Mapping[str, str] = field(default_factory=_empty)
+    """Hash of an access token to the id of its client; revoked clients are not in it."""
+    sources: Mapping[str, SourceRow] = field(default_factory=_empty)
+
+    def active_hook(self, trigger: str) -> HookRow | None:
+        """Return the hook that answers ``trigger``, if one is enabled."""
+        row = self.triggers.get(trigger)
+        return self.hooks.get(row.hooks[0]) if row is not None and row.hooks else None
+
+    def find_hook(self, name_or_id: str) -> HookRow | None:
+        """Look a hook up by ULID or by name."""
+        return self.hooks.get(name_or_id) or self.hooks.get(self.names.get(name_or_id, ""))
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """One event, told for people."""
+
+    position: Position
+    at: datetime
+    type: str
+    """The event's topic, e.g. ``hook.script_changed``."""
+    actor: str
+    origin: str
+    subject: str
+    """Stream of the event, e.g. ``hook:01J…``."""
+    hook: str | None
+    """ULID of the hook concerned."""
+    hook_name: str | None
+    """The hook's name when it happened."""
+    trigger: str | None
+    source: str | None
+    commit: str | None
+    correlation_id: str | None
+    reason: str | None
+    data: Mapping[str, Any]
+    """The event's members, without ciphertext and hashes; scripts as digest and size."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditQuery:
+    """Filters are combined with *and*; None means any."""
+
+    actor: str | None = None
+    hook: str | None = None
+    """ULID or name."""
+    trigger: str | None = None
+    type: str | None = None
+    """A topic, or its part before the dot (``hook`` matches ``hook.created``)."""
+    commit: str | None = None
+    """A full commit id, or at least 7 digits of its beginning."""
+    since: datetime | None = None
+    """Inclusive."""
+    until: datetime | None = None
+    """Exclusive."""
+    text: str | None = None
+    """Words that all occur in the event's text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Part of a list, newest first; ``next`` continues it and is None at the end."""
+
+    items: tuple[T, ...]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionRecord:
+    """One invocation, as the journal keeps it; never holds payload, result or secrets."""
+
+    invocation_id: str
+    at: datetime
+    trigger: str
+    hook_id: str | None
+    hook_name: str | None
+    commit: str | None
+    position: Position
+    caller: str
+    """Client id, or ``queue`` for a delivery that is retried."""
+    kind: OutcomeKind
+    error: str | None
+    """Error class and message of an errored hook, or the sentence of a platform failure; masked."""
+    queued_ms: float
+    ran_ms: float
+    total_ms: float
+    request_bytes: int
+    response_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionQuery:
+    """Filters are combined with *and*; None means any."""
+
+    trigger: str | None = None
+    hook: str | None = None
+    """ULID or name."""
+    commit: str | None = None
+    kind: OutcomeKind | None = None
+    invocation_id: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogQuery:
+    """Filters are combined with *and*; None means any."""
+
+    invocation_id: str | None = None
+    hook: str | None = None
+    """ULID."""
+    level: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredLine:
+    """A log line with its place in the journal, the key of pages and of following."""
+
+    sequence: int
+    line: LogLine
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """An accepted invocation of a non-blocking trigger, waiting for its run."""
+
+    invocation_id: str
+    trigger: str
+    payload: bytes
+    caller: str
+    accepted_at: datetime
+    attempts: int = 0
