@@ -1,0 +1,183 @@
+"""The audit log as a pure translation: one event, one row that a person can read.
+
+Ciphertext and hashes of credentials never get here, and scripts only as digest and size. An event
+this version does not understand is shown with the names of its members only, because any of them
+might be a secret.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from app.application.views import AuditRow
+from app.domain.aggregates import DomainEvent
+from app.domain.hooks import Hook
+from app.domain.sources import Source, SyncRun
+from projections.event_log import Recorded
+
+_ENVELOPE = frozenset(field.name for field in dataclasses.fields(DomainEvent))
+_HIDDEN = _ENVELOPE | {"originator_topic", "ciphertext", "secret_hash", "token_hash"}
+_CLAIMS = ("author", "committer", "signer")
+_UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What a hook is called and where it runs, at one moment."""
+
+    name: str
+    trigger: str
+
+
+def concerned_hook(fact: Recorded) -> str | None:
+    """Return the ULID of the hook an event is about, if it is about one."""
+    if fact.kind == "hook":
+        return fact.identifier
+    hook_id = getattr(fact.event, "hook_id", None)
+    return hook_id if isinstance(hook_id, str) else None
+
+
+def label_after(fact: Recorded, label: Label | None) -> Label | None:
+    """Return what the concerned hook is called once ``fact`` has happened."""
+    event = fact.event
+    if isinstance(event, Hook.Created):
+        return Label(name=event.name, trigger=event.trigger)
+    if isinstance(event, Hook.Renamed) and label is not None:
+        return dataclasses.replace(label, name=event.name)
+    return label
+
+
+def audit_row(fact: Recorded, label: Label | None) -> AuditRow:
+    """Tell ``fact`` for people; ``label`` is that of the concerned hook after it."""
+    if fact.event is None:
+        return _row_of_unknown(fact)
+    meta = fact.event.meta
+    hook_name, trigger = _hook_and_trigger(fact, label)
+    return AuditRow(
+        position=fact.position,
+        at=fact.event.timestamp,
+        type=fact.topic,
+        actor=str(meta.get("actor", _UNKNOWN)),
+        origin=str(meta.get("origin", _UNKNOWN)),
+        subject=fact.stream,
+        hook=concerned_hook(fact),
+        hook_name=hook_name,
+        trigger=trigger,
+        source=meta.get("source") or _source(fact),
+        commit=meta.get("commit") or _commit(fact),
+        correlation_id=meta.get("correlation_id"),
+        reason=meta.get("reason"),
+        data=_data(fact.event),
+    )
+
+
+def searchable(row: AuditRow) -> str:
+    """Return the text in which a row is found by words."""
+    columns = (
+        row.type,
+        row.actor,
+        row.origin,
+        row.subject,
+        row.hook_name,
+        row.trigger,
+        row.source,
+        row.commit,
+        row.reason,
+    )
+    return "\n".join((*(column for column in columns if column), *_words(row.data)))
+
+
+def _hook_and_trigger(fact: Recorded, label: Label | None) -> tuple[str | None, str | None]:
+    name, trigger = (label.name, label.trigger) if label is not None else (None, None)
+    if fact.kind == "name":
+        name = fact.identifier
+    if fact.kind == "trigger":
+        trigger = fact.identifier
+    return name, trigger
+
+
+def _source(fact: Recorded) -> str | None:
+    match fact.kind:
+        case "source":
+            return fact.identifier
+        case "sync":
+            return fact.identifier.rpartition("@")[0]
+    return None
+
+
+def _commit(fact: Recorded) -> str | None:
+    match fact.event:
+        case Source.RevisionApplied() | Source.RevisionRejected() | SyncRun.Created():
+            return fact.event.commit
+        case SyncRun.Repeated():
+            return fact.identifier.rpartition("@")[2]
+    return None
+
+
+def _data(event: DomainEvent) -> dict[str, Any]:
+    data = {key: value for key, value in vars(event).items() if key not in _HIDDEN}
+    if "script" in data:
+        data["script"] = _described(str(data["script"]))
+    claims = {key: event.meta[key] for key in _CLAIMS if event.meta.get(key)}
+    return data | ({"commit_by": claims} if claims else {})
+
+
+def _described(script: str) -> dict[str, Any]:
+    encoded = script.encode()
+    return {
+        "sha256": hashlib.sha256(encoded).hexdigest(),
+        "bytes": len(encoded),
+        "lines": len(script.splitlines()),
+    }
+
+
+class _Envelope(msgspec.Struct):
+    """What every event of every version should have."""
+
+    timestamp: datetime = datetime.fromtimestamp(0, UTC)
+    meta: dict[str, Any] = {}
+
+
+def _row_of_unknown(fact: Recorded) -> AuditRow:
+    try:
+        envelope = msgspec.json.decode(fact.state, type=_Envelope)
+        members = sorted(msgspec.json.decode(fact.state, type=dict[str, Any]).keys() - _ENVELOPE)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        envelope, members = _Envelope(), []
+    texts = {key: value for key, value in envelope.meta.items() if isinstance(value, str)}
+    at = envelope.timestamp
+    return AuditRow(
+        position=fact.position,
+        at=at if at.tzinfo is not None else at.replace(tzinfo=UTC),
+        type=fact.topic,
+        actor=texts.get("actor", _UNKNOWN),
+        origin=texts.get("origin", _UNKNOWN),
+        subject=fact.stream,
+        hook=concerned_hook(fact),
+        hook_name=None,
+        trigger=fact.identifier if fact.kind == "trigger" else None,
+        source=texts.get("source") or _source(fact),
+        commit=texts.get("commit"),
+        correlation_id=texts.get("correlation_id"),
+        reason=texts.get("reason"),
+        data={"not_understood": fact.problem, "members": members},
+    )
+
+
+def _words(value: object) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for key, member in value.items():
+            yield str(key)
+            yield from _words(member)
+    elif isinstance(value, list | tuple):
+        for member in value:
+            yield from _words(member)
+    elif value is not None:
+        yield str(value)

@@ -1,0 +1,127 @@
+"""The active-hook table as stored rows: what a server starts from, without replaying the log.
+
+A batch loads the few rows its events touch, folds them as the table in memory does, and writes back
+what changed; so there is one fold, and no process keeps a copy that could grow stale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from app.application.views import ActiveTable, ClientRow, HookRow, SourceRow, TriggerRow
+from app.domain.revisions import Position
+from projections.draft import Keys
+from projections.event_log import Recorded
+from projections.hook_table import fold_with_changes, touched
+from projections.views import Session, StoredView, Tables
+
+Row = TypeVar("Row", bound=HookRow | TriggerRow | ClientRow | SourceRow)
+
+
+class StoredHookTable(StoredView):
+    """Hooks, triggers, clients and sources: each row as JSON beside its indexed columns."""
+
+    name = "hook_table_v1"
+
+    def load_table(self) -> ActiveTable:
+        """Return everything, rows and position from one snapshot."""
+        with self._database.read() as session:
+            state = self._state(session)
+            return _load(session, self._tables(session), None, state.position)
+
+    def _create(self, session: Session, tables: Tables) -> None:
+        for kind in _KINDS:
+            for statement in kind.definitions():
+                session.run(tables.sql(statement))
+
+    def _drop(self, session: Session, tables: Tables) -> None:
+        for kind in _KINDS:
+            session.run(f"DROP TABLE IF EXISTS {tables.table(kind.name)}")
+
+    def _write(self, session: Session, tables: Tables, recorded: Sequence[Recorded]) -> None:
+        before = _load(session, tables, touched(recorded), Position(0))
+        after, changed = fold_with_changes(before, recorded)
+        _HOOKS.save(session, tables, after.hooks, changed.hooks)
+        _TRIGGERS.save(session, tables, after.triggers, changed.triggers)
+        _CLIENTS.save(session, tables, after.clients, changed.clients)
+        _SOURCES.save(session, tables, after.sources, changed.sources)
+
+
+def _load(session: Session, tables: Tables, keys: Keys | None, position: Position) -> ActiveTable:
+    """Load all rows, or those that ``keys`` names and the hooks their triggers run."""
+    triggers = _TRIGGERS.load(session, tables, keys.triggers if keys else None)
+    if keys is not None:
+        keys.hooks.update(*(row.hooks for row in triggers.values()))
+    hooks = _HOOKS.load(session, tables, keys.hooks if keys else None)
+    clients = _CLIENTS.load(session, tables, keys.clients if keys else None)
+    return ActiveTable(
+        position=position,
+        hooks=MappingProxyType(hooks),
+        names=MappingProxyType({row.name: row.id for row in hooks.values()}),
+        triggers=MappingProxyType(triggers),
+        clients=MappingProxyType(clients),
+        tokens=MappingProxyType(
+            {row.token_hash: row.id for row in clients.values() if not row.revoked}
+        ),
+        sources=MappingProxyType(_SOURCES.load(session, tables, keys.sources if keys else None)),
+    )
+
+
+@dataclass(frozen=True)
+class _Kind(Generic[Row]):
+    """How rows of one kind are stored; ``columns`` are members with a column and an index."""
+
+    name: str
+    row_class: type[Row]
+    columns: tuple[str, ...] = ()
+
+    def definitions(self) -> tuple[str, ...]:
+        # Quoted, because `trigger` is a word of SQL.
+        columns = "".join(f'"{column}" TEXT NOT NULL, ' for column in self.columns)
+        table = f"{{{self.name}}}"
+        return (
+            f"CREATE TABLE {table} (id TEXT PRIMARY KEY, {columns}content TEXT NOT NULL)",
+            *(
+                f'CREATE INDEX {table}_by_{column} ON {table} ("{column}")'
+                for column in self.columns
+            ),
+        )
+
+    def load(self, session: Session, tables: Tables, ids: Collection[str] | None) -> dict[str, Row]:
+        select = f"SELECT id, content FROM {tables.table(self.name)}"  # noqa: S608 (names of ours)
+        if ids is not None:
+            select += f" WHERE id IN ({', '.join('?' * len(ids))})"
+        found = session.rows(select + " ORDER BY id", *sorted(ids or ()))
+        decode = msgspec.json.Decoder(self.row_class).decode
+        return {identifier: decode(content) for identifier, content in found}
+
+    def save(
+        self, session: Session, tables: Tables, rows: Mapping[str, Row], changed: Collection[str]
+    ) -> None:
+        table = tables.table(self.name)
+        present = [rows[identifier] for identifier in sorted(changed) if identifier in rows]
+        gone = [(identifier,) for identifier in sorted(changed) if identifier not in rows]
+        stored = ("id", *(f'"{column}"' for column in self.columns), "content")
+        updates = ", ".join(f"{column} = excluded.{column}" for column in stored[1:])
+        session.run_many(
+            f"INSERT INTO {table} ({', '.join(stored)}) VALUES ({', '.join('?' * len(stored))}) "  # noqa: S608 (names of ours)
+            f"ON CONFLICT (id) DO UPDATE SET {updates}",
+            (self._values(row) for row in present),
+        )
+        session.run_many(f"DELETE FROM {table} WHERE id = ?", gone)  # noqa: S608 (names of ours)
+
+    def _values(self, row: Row) -> tuple[str, ...]:
+        columns = (getattr(row, column) for column in self.columns)
+        return (row.id, *columns, msgspec.json.encode(row).decode())
+
+
+_HOOKS = _Kind("hooks", HookRow, ("name", "trigger", "owner"))
+_TRIGGERS = _Kind("triggers", TriggerRow)
+_CLIENTS = _Kind("clients", ClientRow, ("token_hash",))
+_SOURCES = _Kind("sources", SourceRow)
+_KINDS: tuple[_Kind[Any], ...] = (_HOOKS, _TRIGGERS, _CLIENTS, _SOURCES)
