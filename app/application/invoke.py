@@ -39,14 +39,25 @@ class Answer:
     """Position that produced the answer: the hook's, or the table's when no hook is enabled."""
     envelope: bytes | None = None
     """JSON text in Auth0's shape when the hook (or its payload check) answered."""
-    failure: Outcome | None = None
-    """The outcome when the platform, not the hook, failed."""
+    outcome: Outcome | None = None
+    """How the run ended; None if nothing ran now."""
     accepted: bool = False
     """Whether the run was stored to happen later (non-blocking triggers)."""
-    queued: float = 0.0
-    """Seconds until the hook started."""
-    ran: float = 0.0
-    """Seconds the hook ran."""
+
+    @property
+    def failure(self) -> Outcome | None:
+        """The outcome when the platform, not the hook, failed."""
+        return self.outcome if self.envelope is None else None
+
+    @property
+    def queued(self) -> float:
+        """Seconds until the hook started."""
+        return self.outcome.queued if self.outcome is not None else 0.0
+
+    @property
+    def ran(self) -> float:
+        """Seconds the hook ran."""
+        return self.outcome.ran if self.outcome is not None else 0.0
 
 
 class Invoker:
@@ -100,16 +111,27 @@ class Invoker:
         return await self._run(contract, hook, invocation_id, body, payload, caller)
 
     async def deliver(self, delivery: Delivery) -> bool:
-        """Run a stored invocation; True when it needs no further attempt."""
+        """Run a stored invocation; True when it needs no further attempt.
+
+        Raises ``Transient`` with the reason when it is to be tried again.
+        """
         hook = self._hooks.table.active_hook(delivery.trigger)
         if hook is None:
             return True
-        contract = contract_of(delivery.trigger)
         payload = parse_json(delivery.payload)
-        answer = await self._run(
-            contract, hook, delivery.invocation_id, delivery.payload, payload, QUEUE_CALLER
-        )
-        return answer.failure is None and not _is_error(answer.envelope)
+        outcome = (
+            await self._run(
+                contract_of(delivery.trigger),
+                hook,
+                delivery.invocation_id,
+                delivery.payload,
+                payload,
+                QUEUE_CALLER,
+            )
+        ).outcome
+        if outcome is not None and outcome.kind is not OutcomeKind.SUCCEEDED:
+            raise Transient(self._described(hook, outcome) or outcome.kind)
+        return True
 
     def active_versions(self) -> tuple[HookRow, ...]:
         """Return the hooks that may be invoked now, to keep workers warm for."""
@@ -150,9 +172,7 @@ class Invoker:
             hook,
             hook.position,
             envelope=envelope,
-            failure=None if envelope is not None else outcome,
-            queued=outcome.queued,
-            ran=outcome.ran,
+            outcome=outcome,
         )
 
     def _record(
@@ -244,7 +264,3 @@ def answer_of(
 
 def _error(data: Mapping[str, Any]) -> bytes:
     return orjson.dumps({"status": "error", "data": data})
-
-
-def _is_error(envelope: bytes | None) -> bool:
-    return envelope is not None and envelope.startswith(b'{"status":"error"')

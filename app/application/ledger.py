@@ -15,6 +15,7 @@ from eventsourcing.application import (
     Application,
 )
 from eventsourcing.persistence import IntegrityError, Recording
+from eventsourcing.utils import Environment, EnvType
 
 from app.domain.aggregates import Meta, Root, recorded_as
 from app.domain.errors import Conflict, Transient
@@ -34,6 +35,10 @@ class Ledger(Application[str]):
     def __init__(self, env: Mapping[str, str]) -> None:
         self._wakers: list[Callable[[], None]] = []
         super().__init__(env)
+
+    def construct_env(self, name: str, env: EnvType | None = None) -> Environment:
+        """Take settings from the argument alone; the library would let the process's win."""
+        return Environment(name, dict(env or {}))
 
     def add_waker(self, waker: Callable[[], None]) -> None:
         """Have ``waker`` called, in the committing thread, after every commit."""

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import enum
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import anyio
 import anyio.to_thread
 
 from app.application.apply_plan import PlanApplication
 from app.application.ledger import Ledger
 from app.application.ports import HookTable, Runner, SourceRepository, Vault
-from app.application.views import ActiveTable, HookRow, SourceRow
+from app.application.revisions import active_hook, scripts_to_check, unsupported
+from app.application.views import ActiveTable, SourceRow
 from app.domain.aggregates import Commit, Meta
-from app.domain.contracts import CONTRACTS
 from app.domain.errors import HookledgerError, Problem, Rejected, Transient
-from app.domain.outcomes import ScriptToCheck
-from app.domain.plans import ActiveHook, DesiredHook, DesiredState, Plan, plan
+from app.domain.plans import DesiredState, Plan, plan
 from app.domain.revisions import CommitSha, Position, TreeSha
 from app.domain.sources import Source, SyncRun
 
@@ -64,7 +64,7 @@ class SyncResult:
 
 
 class Reconciler:
-    """The use case for one source; runs must not overlap (the watcher sees to that)."""
+    """The use case for one source; a run waits for the one before it."""
 
     def __init__(
         self,
@@ -84,6 +84,7 @@ class Reconciler:
         self._runner = runner
         self._vault = vault
         self._new_id = new_id
+        self._running = anyio.Lock()
 
     async def plan(self, ref: str | None = None) -> Plan:
         """Say what applying ``ref`` (default: the branch's tip) would do, and change nothing.
@@ -104,6 +105,10 @@ class Reconciler:
 
         Raises ``Rejected`` (recorded in the ledger), ``Stalled`` or ``Transient``.
         """
+        async with self._running:
+            return await self._sync()
+
+    async def _sync(self) -> SyncResult:
         while True:
             commit = await anyio.to_thread.run_sync(self._repository.tip)
             table = await self._current_table()
@@ -138,14 +143,14 @@ class Reconciler:
         self, commit: CommitSha, table: ActiveTable, since: TreeSha | None
     ) -> tuple[DesiredState, Plan]:
         desired = await anyio.to_thread.run_sync(self._repository.desired, commit, since)
-        problems = list(_unsupported(desired))
-        active = [_active(row) for row in table.hooks.values()]
+        problems = list(unsupported(desired))
+        active = [active_hook(row) for row in table.hooks.values()]
         try:
             planned = plan(desired, active, owner=self._source.owner)
         except Rejected as refusal:
             problems += refusal.problems
             planned = Plan(desired.commit, desired.tree, ())
-        problems += await self._runner.check(list(_scripts_to_check(desired, table)))
+        problems += await self._runner.check(list(scripts_to_check(desired, table)))
         if problems:
             raise Rejected(
                 f"Commit {commit[:12]} is refused; what was in force before stays in force.",
@@ -244,52 +249,3 @@ class Reconciler:
         if problem.file.startswith(f"{self._source.path}/"):
             return problem
         return replace(problem, file=f"{self._source.path}/{problem.file}")
-
-
-def _unsupported(desired: DesiredState) -> Iterator[Problem]:
-    """Refuse what this version cannot do, rather than run hooks without what they ask for."""
-    for hook in desired.hooks:
-        manifest = f"{hook.path}/hook.toml"
-        if hook.dependencies:
-            yield Problem(
-                "this version installs no packages; use the standard library only",
-                file=manifest,
-                key="dependencies",
-            )
-        if hook.settings["network"]:
-            yield Problem(
-                "this version gives hooks no network; remove the list", file=manifest, key="network"
-            )
-
-
-def _scripts_to_check(desired: DesiredState, table: ActiveTable) -> Iterator[ScriptToCheck]:
-    for hook in desired.hooks:
-        known = table.find_hook(hook.name)
-        if known is None or not _same_script(known, hook):
-            yield ScriptToCheck(
-                file=f"{hook.path}/{hook.script_file}",
-                language=hook.language,
-                script=hook.script,
-                parameters=CONTRACTS[hook.trigger].parameters,
-            )
-
-
-def _same_script(row: HookRow, hook: DesiredHook) -> bool:
-    return (row.language, row.script, row.trigger) == (hook.language, hook.script, hook.trigger)
-
-
-def _active(row: HookRow) -> ActiveHook:
-    return ActiveHook(
-        id=row.id,
-        name=row.name,
-        trigger=row.trigger,
-        owner=row.owner,
-        path=row.path,
-        language=row.language,
-        script=row.script,
-        dependencies=row.dependencies,
-        settings=row.settings,
-        digest=row.digest,
-        enabled=row.enabled,
-        break_glass=row.break_glass,
-    )

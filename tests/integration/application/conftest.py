@@ -1,0 +1,199 @@
+"""A real ledger with its projections, and a repository whose commits are values."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from app.application.ledger import Ledger
+from app.application.reconcile import Reconciler, SourceSettings
+from app.domain.errors import NotFound, Problem, Rejected
+from app.domain.outcomes import Call, HookVersion, Outcome, OutcomeKind, ScriptToCheck
+from app.domain.plans import DesiredHook, DesiredState
+from app.domain.revisions import CommitSha, TreeSha
+from app.domain.secrets import SealedSecret
+from app.eventstore.sqlite import sqlite_environment
+from projections.event_log import StoredEventLog
+from projections.live_table import LiveHookTable
+from projections.sqlite import SQLiteDatabase
+from projections.stored_audit_log import StoredAuditLog
+from projections.stored_hook_table import StoredHookTable
+
+T = TypeVar("T")
+
+SETTINGS: dict[str, Any] = {
+    "enabled": False,
+    "order": 0,
+    "timeout_ms": 5000,
+    "network": [],
+    "required_secrets": [],
+    "prune": "auto",
+}
+
+
+def make_hook(
+    name: str, script: str = "x", trigger: str = "pre-user-registration", **settings: Any
+) -> DesiredHook:
+    return DesiredHook(
+        name=name,
+        trigger=trigger,
+        path=f"hooks/{trigger}/{name}",
+        language="python",
+        script=script,
+        script_file="hook.py",
+        dependencies={},
+        settings=SETTINGS | settings,
+    )
+
+
+@dataclass
+class FakeRepository:
+    """Commits are made by ``commit``; each says everything."""
+
+    commits: dict[str, tuple[str, tuple[DesiredHook, ...]]] = field(default_factory=dict)
+    head: str = ""
+    problems: dict[str, tuple[Problem, ...]] = field(default_factory=dict)
+    read: list[tuple[str, str | None]] = field(default_factory=list)
+
+    def commit(self, *hooks: DesiredHook, tree: str | None = None) -> str:
+        sha = f"{len(self.commits) + 1:040x}"
+        self.commits[sha] = (tree or f"{len(self.commits) + 1001:040x}", hooks)
+        self.head = sha
+        return sha
+
+    def tip(self) -> CommitSha:
+        return CommitSha(self.head)
+
+    def resolve(self, ref: str) -> CommitSha:
+        if ref not in self.commits:
+            raise NotFound(f"There is no `{ref}`.")
+        return CommitSha(ref)
+
+    def desired(self, commit: CommitSha, since: TreeSha | None) -> DesiredState:
+        self.read.append((commit, since))
+        if commit in self.problems:
+            raise Rejected("The commit is not valid.", problems=self.problems[commit])
+        tree, hooks = self.commits[commit]
+        return DesiredState(
+            commit=commit,
+            tree=TreeSha(tree),
+            author="Ada <ada@example.com>",
+            committer="Carl <carl@example.com>",
+            message="Change hooks",
+            hooks=hooks,
+            removed=frozenset(),
+            complete=True,
+        )
+
+
+@dataclass
+class FakeRunner:
+    problems: Sequence[Problem] = ()
+    checked: list[str] = field(default_factory=list)
+
+    async def run(self, version: HookVersion, call: Call) -> Outcome:
+        return Outcome(OutcomeKind.SUCCEEDED, b"{}")
+
+    async def prepare(self, versions: Sequence[HookVersion]) -> None:
+        return
+
+    async def check(self, scripts: Sequence[ScriptToCheck]) -> Sequence[Problem]:
+        self.checked += [script.file for script in scripts]
+        return self.problems
+
+
+@dataclass
+class FakeVault:
+    values: dict[str, str] = field(default_factory=dict)
+    made: int = 0
+
+    def seal(self, hook_id: str, name: str, value: str) -> SealedSecret:
+        self.made += 1
+        self.values[f"k{self.made}"] = value
+        return SealedSecret(name, f"k{self.made}", "sealed")
+
+    def open(self, hook_id: str, secret: SealedSecret) -> str:
+        return self.values[secret.key_id]
+
+    def destroy(self, key_ids: Iterable[str]) -> None:
+        for key_id in key_ids:
+            self.values.pop(key_id, None)
+
+    def protect(self, purpose: str, data: bytes) -> bytes:
+        return data
+
+    def reveal(self, purpose: str, protected: bytes) -> bytes:
+        return protected
+
+
+@dataclass
+class World:
+    ledger: Ledger
+    hooks: LiveHookTable
+    audit: StoredAuditLog
+    log: StoredEventLog
+    repository: FakeRepository
+    runner: FakeRunner
+    vault: FakeVault
+    reconciler: Reconciler
+    another_server: Callable[[], Reconciler]
+    make_hook: Callable[..., DesiredHook] = make_hook
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run(work)
+
+    def topics(self) -> list[str]:
+        return [fact.topic for fact in self.log.select(Position0, 10_000)]
+
+    def caught_up(self) -> LiveHookTable:
+        assert self.hooks.wait(self.ledger.head(), 10)
+        return self.hooks
+
+
+Position0: Any = 0
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    path = tmp_path / "hookledger.db"
+    ledger = Ledger(sqlite_environment(path))
+    database = SQLiteDatabase(path)
+    log = StoredEventLog(ledger.recorder, ledger.mapper)
+    hooks = LiveHookTable(log, StoredHookTable(database).load_table)
+    ledger.add_waker(hooks.wake)
+    hooks.start()
+    repository, runner, vault = FakeRepository(), FakeRunner(), FakeVault()
+    ids = iter(f"01J{number:023d}" for number in range(100_000))
+
+    def make_reconciler() -> Reconciler:
+        return Reconciler(
+            SourceSettings("default", "/repository", "main", "hooks_repo"),
+            repository=repository,
+            ledger=ledger,
+            hooks=hooks,
+            runner=runner,
+            vault=vault,
+            new_id=lambda: next(ids),
+        )
+
+    try:
+        yield World(
+            ledger,
+            hooks,
+            StoredAuditLog(database),
+            log,
+            repository,
+            runner,
+            vault,
+            make_reconciler(),
+            make_reconciler,
+        )
+    finally:
+        hooks.stop()
+        database.close()
+        ledger.close()
