@@ -1,0 +1,33 @@
+"""Who calls, by bearer token (RFC 6750), and whether that client may."""
+
+from __future__ import annotations
+
+from app.application.manage_clients import authenticate
+from app.application.views import ActiveTable, ClientRow
+from app.domain.errors import Unauthenticated
+from app.web.errors import MissingScope, MissingToken
+from app.web.limits import Headers, only
+
+_SCHEME = b"bearer "
+
+
+def admit(table: ActiveTable, headers: Headers, scope: str) -> ClientRow:
+    """Return the calling client.
+
+    Raises ``MissingToken`` or ``Unauthenticated`` if it is not known, ``MissingScope`` if it may
+    not, and ``Rejected`` if two tokens are presented.
+    """
+    client = authenticate(table, _bearer_token(headers))
+    if scope not in client.scopes:
+        raise MissingScope(scope)
+    return client
+
+
+def _bearer_token(headers: Headers) -> str:
+    value = only(headers, b"authorization")
+    if value is None:
+        raise MissingToken
+    if value[: len(_SCHEME)].lower() != _SCHEME:
+        raise Unauthenticated("The header `Authorization` must read `Bearer <access token>`.")
+    # Any byte is a character of Latin-1: what is no token of ours fails by its hash.
+    return value[len(_SCHEME) :].strip().decode("latin-1")

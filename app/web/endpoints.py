@@ -1,0 +1,83 @@
+"""What an endpoint is: the operation as callers know it, and the function that answers."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal
+
+from starlette.responses import Response
+
+from app.application.views import ActiveTable
+from app.domain.revisions import Position
+from app.web.parameters import Parameter
+from app.web.services import WebServices
+
+JSON = "application/json"
+NDJSON = "application/x-ndjson"
+CSV = "text/csv"
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """One way an operation may answer, apart from problems."""
+
+    description: str
+    content: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Media type to the name of its schema in ``app.web.schemas``."""
+    headers: tuple[str, ...] = ()
+    """Names in ``app.web.openapi.HEADERS``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One method of one path, with all that a caller must know of it."""
+
+    id: str
+    method: Literal["GET", "POST"]
+    """A GET also answers HEAD."""
+    path: str
+    summary: str
+    description: str = ""
+    group: str
+    scope: str | None
+    """What the caller's client must be allowed to; None if anybody may ask."""
+    answers: Mapping[int, Answered]
+    parameters: tuple[Parameter, ...] = ()
+    body: str | None = None
+    """Name of the schema of the request's body; None if there is no body."""
+    body_required: bool = False
+    positioned: bool = False
+    """Whether it honours ``Hookledger-Min-Position`` and says its position."""
+    problems: tuple[str, ...] = ()
+    """Slugs of problems beside those that follow from the members above."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inquiry:
+    """A request that was found to be in order."""
+
+    services: WebServices
+    table: ActiveTable
+    """The table as it was when the request was let in; what is answered is at least as new."""
+    min_position: Position | None
+    values: Mapping[str, Any]
+    """Query parameters, parsed."""
+    path: Mapping[str, str]
+    """Parts of the path."""
+    body: bytes
+    openapi: bytes
+    """The OpenAPI document as JSON."""
+
+
+Handle = Callable[[Inquiry], Awaitable[Response]]
+"""Raises ``HookledgerError`` for what becomes a problem."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An operation and what answers it."""
+
+    operation: Operation
+    handle: Handle

@@ -1,0 +1,155 @@
+"""What there is: the triggers, and the hooks that answer them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.responses import Response
+
+from app.application.views import START, HookRow, TriggerRow
+from app.domain.contracts import CONTRACTS, TriggerContract
+from app.domain.errors import NotFound
+from app.web.endpoints import JSON, Answered, Endpoint, Inquiry, Operation
+from app.web.formats import json_answer
+from app.web.parameters import CURSOR, LIMIT, choice, flag, path_parameter, text
+
+
+async def list_triggers(inquiry: Inquiry) -> Response:
+    """Answer every trigger with its contract and its enabled hooks."""
+    shown = [
+        trigger_members(contract, inquiry.table.triggers.get(contract.id))
+        for contract in CONTRACTS.values()
+    ]
+    return json_answer({"triggers": shown, "position": inquiry.table.position})
+
+
+async def list_hooks(inquiry: Inquiry) -> Response:
+    """Answer hooks by name, without their scripts."""
+    wanted, after = inquiry.values, inquiry.values["cursor"] or ""
+    found = sorted(
+        (hook for hook in inquiry.table.hooks.values() if hook.name > after and _is(hook, wanted)),
+        key=lambda hook: hook.name,
+    )
+    page = found[: wanted["limit"]]
+    return json_answer(
+        {
+            "hooks": [hook_members(hook) for hook in page],
+            "position": inquiry.table.position,
+            "next": page[-1].name if len(found) > len(page) else None,
+        }
+    )
+
+
+async def show_hook(inquiry: Inquiry) -> Response:
+    """Answer one hook with its script."""
+    name_or_id = inquiry.path["id"]
+    hook = inquiry.table.find_hook(name_or_id)
+    if hook is None:
+        raise NotFound(
+            f"There is no hook `{name_or_id}` now; `/v1/hooks/{{id}}/history` may know a "
+            "deleted one by its id."
+        )
+    return json_answer(hook_members(hook) | {"script": hook.script})
+
+
+def hook_members(hook: HookRow) -> dict[str, Any]:
+    """Choose what is shown of a hook: of secrets their names, never what holds their values."""
+    return {
+        "id": hook.id,
+        "name": hook.name,
+        "trigger": hook.trigger,
+        "owner": hook.owner,
+        "path": hook.path,
+        "language": hook.language,
+        "enabled": hook.enabled,
+        "break_glass": hook.break_glass,
+        "digest": hook.digest,
+        "dependencies": hook.dependencies,
+        "settings": hook.settings,
+        "secrets": sorted(hook.secrets),
+        "commit": hook.commit,
+        "position": hook.position,
+        "version_key": hook.version_key,
+        "created_at": hook.created_at,
+        "updated_at": hook.updated_at,
+    }
+
+
+def trigger_members(contract: TriggerContract, row: TriggerRow | None) -> dict[str, Any]:
+    """Choose what is shown of a trigger."""
+    return {
+        "id": contract.id,
+        "title": contract.title,
+        "purpose": contract.purpose,
+        "blocking": contract.blocking,
+        "parameters": contract.parameters,
+        "example": contract.example,
+        "enabled_hooks": row.hooks if row is not None else (),
+        "position": row.position if row is not None else START,
+    }
+
+
+def _is(hook: HookRow, wanted: Mapping[str, Any]) -> bool:
+    return all(
+        wanted[member] is None or wanted[member] == getattr(hook, member)
+        for member in ("trigger", "enabled", "name")
+    )
+
+
+_HOOK = path_parameter("id", "Name of a hook, or its id (a ULID).")
+_TRIGGER = choice("trigger", "Only of this trigger.", tuple(CONTRACTS))
+_POSITION = ("Hookledger-Position",)
+
+ENDPOINTS = (
+    Endpoint(
+        Operation(
+            id="listTriggers",
+            method="GET",
+            path="/v1/triggers",
+            summary="List the triggers",
+            description="What each promises, an example of its payload, and its enabled hooks.",
+            group="Triggers",
+            scope="read:hooks",
+            positioned=True,
+            answers={200: Answered("Every trigger.", {JSON: "Triggers"}, _POSITION)},
+        ),
+        list_triggers,
+    ),
+    Endpoint(
+        Operation(
+            id="listHooks",
+            method="GET",
+            path="/v1/hooks",
+            summary="List the hooks",
+            description="By name, without scripts. Of secrets only the names are ever shown.",
+            group="Hooks",
+            scope="read:hooks",
+            positioned=True,
+            parameters=(
+                _TRIGGER,
+                flag("enabled", "Only those that their trigger runs, or only the others."),
+                text("name", "Only the hook of this name."),
+                LIMIT,
+                CURSOR,
+            ),
+            answers={200: Answered("A page of hooks.", {JSON: "Hooks"}, _POSITION)},
+        ),
+        list_hooks,
+    ),
+    Endpoint(
+        Operation(
+            id="showHook",
+            method="GET",
+            path="/v1/hooks/{id}",
+            summary="Show a hook, with its script",
+            group="Hooks",
+            scope="read:hooks",
+            positioned=True,
+            parameters=(_HOOK,),
+            answers={200: Answered("The hook.", {JSON: "HookWithScript"}, _POSITION)},
+            problems=("not-found",),
+        ),
+        show_hook,
+    ),
+)

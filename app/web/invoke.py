@@ -1,0 +1,178 @@
+"""``POST /v1/triggers/{trigger}/invoke``: the hot path, an ASGI application without a Request.
+
+A hook's answer, an error of its own included, is an envelope with status 200. A failure of the
+platform is a problem document. Neither is ever written as the other.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import orjson
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from app.application.invoke import Answer
+from app.domain.errors import HookledgerError, Rejected
+from app.domain.outcomes import LogLine, Outcome, OutcomeKind
+from app.web.auth import admit
+from app.web.endpoints import JSON, Answered, Operation
+from app.web.errors import Disconnected
+from app.web.exchange import ALWAYS, reply
+from app.web.limits import min_position, read_body
+from app.web.parameters import path_parameter
+from app.web.problems import (
+    FAILURES,
+    OVERLOADED_RETRY_SECONDS,
+    problem_answer,
+    render,
+    unexpected_answer,
+)
+from app.web.services import WebServices
+
+_SCOPE = "invoke:triggers"
+
+_PROVENANCE = (
+    "Hookledger-Invocation",
+    "Hookledger-Hook",
+    "Hookledger-Revision",
+    "Hookledger-Position",
+    "Server-Timing",
+)
+
+INVOKE = Operation(
+    id="invokeTrigger",
+    method="POST",
+    path="/v1/triggers/{trigger}/invoke",
+    summary="Run the active hook of a trigger",
+    description=(
+        "The body is the trigger's payload. A blocking trigger answers 200 with the hook's "
+        "envelope: decide by its `status`, because an error of the hook is an answer too. A "
+        "non-blocking trigger answers 202 once the invocation is stored and will run. A failure "
+        "of the platform is a problem, with the hook's last log lines in `logs`."
+    ),
+    group="Triggers",
+    scope=_SCOPE,
+    parameters=(path_parameter("trigger", "Id of the trigger, e.g. `pre-user-registration`."),),
+    body="Payload",
+    body_required=True,
+    positioned=True,
+    answers={
+        200: Answered("The hook's envelope.", {JSON: "Envelope"}, _PROVENANCE),
+        202: Answered("The invocation is stored and will run.", {JSON: "Accepted"}, _PROVENANCE),
+        204: Answered(
+            "No hook of this trigger is enabled.",
+            headers=("Hookledger-Invocation", "Hookledger-Position", "Server-Timing"),
+        ),
+    },
+    problems=("not-found", "stalled", *(kind.slug for kind in FAILURES.values())),
+)
+
+_TYPE = (b"content-type", JSON.encode())
+
+RawHeaders = list[tuple[bytes, bytes]]
+
+
+class InvokeEndpoint:
+    """The operation ``INVOKE``."""
+
+    def __init__(self, services: WebServices) -> None:
+        self._hooks = services.hooks
+        self._invoke = services.invoker.invoke
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = time.perf_counter()
+        response: Response | None = None
+        try:
+            answer = await self._answer(scope, receive)
+            headers = provenance(answer, time.perf_counter() - started)
+            if answer.envelope is None and not answer.accepted:
+                response = _failed(answer.failure, answer) if answer.failure else _nothing()
+                response.raw_headers += headers
+        except Disconnected:
+            return
+        except HookledgerError as error:
+            response = problem_answer(error, scope)
+        except Exception as error:  # noqa: BLE001 (whatever it is, the caller gets a problem)
+            response = unexpected_answer(error, scope)
+        if response is not None:
+            await reply(response, scope, receive, send)
+        elif answer.envelope is not None:
+            await _send(send, 200, answer.envelope, headers)
+        else:
+            await _send(send, 202, _accepted(answer), headers)
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Answer:
+        headers = scope["headers"]
+        client = admit(self._hooks.table, headers, _SCOPE)
+        if scope["query_string"]:
+            raise Rejected("This route takes no query parameters.")
+        wanted = min_position(headers)
+        body = await read_body(headers, receive)
+        return await self._invoke(
+            scope["path_params"]["trigger"], body, caller=client.id, min_position=wanted
+        )
+
+
+def provenance(answer: Answer, total: float) -> RawHeaders:
+    """Say what ran, from which commit and event, and how long it took (W3C Server Timing)."""
+    headers = [
+        (b"hookledger-invocation", header_value(answer.invocation_id)),
+        (b"hookledger-position", b"%d" % answer.position),
+        (
+            b"server-timing",
+            b"queue;dur=%.3f, run;dur=%.3f, total;dur=%.3f"
+            % (answer.queued * 1000, answer.ran * 1000, total * 1000),
+        ),
+    ]
+    hook = answer.hook
+    if hook is not None:
+        headers.append((b"hookledger-hook", header_value(hook.name)))
+        if hook.commit is not None:
+            headers.append((b"hookledger-revision", header_value(hook.commit)))
+    return headers
+
+
+def header_value(text: str) -> bytes:
+    """Encode a header's value.
+
+    Names and ids are safe by construction; were one not, the answer must fail rather than carry a
+    header that somebody else wrote.
+    """
+    if not text.isprintable():
+        raise AssertionError(f"{text!r} cannot be a header's value")
+    return text.encode("latin-1")
+
+
+async def _send(send: Send, status: int, body: bytes, headers: RawHeaders) -> None:
+    headers += (_TYPE, (b"content-length", b"%d" % len(body)), *ALWAYS)
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _nothing() -> Response:
+    return Response(status_code=204)
+
+
+def _accepted(answer: Answer) -> bytes:
+    return orjson.dumps({"invocation_id": answer.invocation_id, "status": "accepted"})
+
+
+def _failed(outcome: Outcome, answer: Answer) -> Response:
+    kind = FAILURES[outcome.kind]
+    overloaded = outcome.kind is OutcomeKind.OVERLOADED
+    return render(
+        kind,
+        detail=outcome.detail or f"{kind.title}.",
+        instance=f"/v1/invocations?invocation={answer.invocation_id}",
+        headers={"retry-after": str(OVERLOADED_RETRY_SECONDS)} if overloaded else {},
+        members={
+            "invocation_id": answer.invocation_id,
+            "logs": [_line(line) for line in outcome.logs],
+        },
+    )
+
+
+def _line(line: LogLine) -> dict[str, Any]:
+    return {"at": line.at, "level": line.level, "stream": line.stream, "text": line.text}

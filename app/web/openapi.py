@@ -1,0 +1,194 @@
+"""The OpenAPI 3.1 document, made from the operations that are served."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from app.domain.clients import SCOPES
+from app.web.endpoints import JSON, Operation
+from app.web.limits import BODY_LIMIT, MIN_POSITION
+from app.web.parameters import Parameter
+from app.web.problems import MEDIA_TYPE, PROBLEM_TYPES
+from app.web.schemas import SCHEMAS, reference
+
+Document = dict[str, Any]
+
+HEADERS: Mapping[str, Mapping[str, Any]] = {
+    "Hookledger-Position": {
+        "description": "Position of the event that made what ran, or of the newest in a list.",
+        "schema": {"type": "integer", "minimum": 0},
+    },
+    "Hookledger-Invocation": {
+        "description": "Id of this invocation.",
+        "schema": {"type": "string"},
+    },
+    "Hookledger-Hook": {"description": "Name of the hook.", "schema": {"type": "string"}},
+    "Hookledger-Revision": {
+        "description": "Commit that last changed what ran; absent if that was not git.",
+        "schema": {"type": "string"},
+    },
+    "Server-Timing": {
+        "description": "Milliseconds until the hook started, that it ran, and in all.",
+        "schema": {"type": "string"},
+    },
+    "Content-Disposition": {
+        "description": "A file's name, for NDJSON and CSV.",
+        "schema": {"type": "string"},
+    },
+    "WWW-Authenticate": {
+        "description": "What is asked of the caller.",
+        "schema": {"type": "string"},
+    },
+    "Retry-After": {
+        "description": "Seconds to wait; absent if a person must act first.",
+        "schema": {"type": "integer", "minimum": 0},
+    },
+    "Allow": {"description": "Methods of this path.", "schema": {"type": "string"}},
+}
+"""Headers of answers, by name."""
+
+_DESCRIPTION = (
+    "Invoke triggers; read hooks, history and what hooks did. Everything that is not a hook's "
+    "answer is a problem document (RFC 9457), whose `type` a program may rely on."
+)
+_PROBLEM_HEADERS = {
+    401: ("WWW-Authenticate",),
+    403: ("WWW-Authenticate",),
+    405: ("Allow",),
+    503: ("Retry-After",),
+}
+
+
+def openapi_document(operations: Iterable[Operation], version: str) -> Document:
+    """Describe every operation; ``version`` is the server's."""
+    paths: dict[str, dict[str, Any]] = {}
+    groups: dict[str, None] = {}
+    for operation in operations:
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _described(operation)
+        groups[operation.group] = None
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "hookledger",
+            "version": version,
+            "description": _DESCRIPTION,
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "servers": [{"url": "/"}],
+        "tags": [{"name": group} for group in groups],
+        "paths": paths,
+        "components": {
+            "schemas": dict(SCHEMAS),
+            "headers": dict(HEADERS),
+            "responses": {_name(status): _problem(status) for status in sorted(_statuses())},
+            "securitySchemes": {
+                "bearer": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": f"An access token. Scopes: {_scopes()}.",
+                }
+            },
+        },
+    }
+
+
+def problems_of(operation: Operation) -> frozenset[str]:
+    """Return the slugs of every problem that an operation may answer with."""
+    return frozenset({"internal", "error", *operation.problems, *_implied(operation)})
+
+
+def _implied(operation: Operation) -> Iterator[str]:
+    yield "rejected"  # every query string is checked
+    if operation.scope is not None:
+        yield from ("unauthenticated", "forbidden")
+    if operation.method == "POST":
+        yield "too-large"
+    if operation.positioned:
+        yield "transient"
+
+
+def _described(operation: Operation) -> Document:
+    described: Document = {
+        "operationId": operation.id,
+        "summary": operation.summary,
+        "tags": [operation.group],
+        "parameters": [_parameter(parameter) for parameter in operation.parameters],
+        "responses": _responses(operation),
+        "security": [] if operation.scope is None else [{"bearer": [operation.scope]}],
+    }
+    if operation.description:
+        described["description"] = operation.description
+    if operation.positioned:
+        described["parameters"].append(_MIN_POSITION)
+    if operation.body is not None:
+        described["requestBody"] = {
+            "description": f"At most {BODY_LIMIT} bytes; read as JSON whatever its content type.",
+            "required": operation.body_required,
+            "content": {JSON: {"schema": reference(operation.body)}},
+        }
+    return described
+
+
+def _parameter(parameter: Parameter) -> Document:
+    return {
+        "name": parameter.name,
+        "in": parameter.place,
+        "description": parameter.description,
+        "required": parameter.place == "path",
+        "schema": dict(parameter.schema),
+    }
+
+
+_MIN_POSITION: Document = {
+    "name": MIN_POSITION,
+    "in": "header",
+    "description": "Wait, up to 5 seconds, until the server is at least at this position.",
+    "required": False,
+    "schema": {"type": "integer", "minimum": 0},
+}
+
+
+def _responses(operation: Operation) -> Document:
+    responses: Document = {}
+    for status, answered in operation.answers.items():
+        responses[str(status)] = {
+            "description": answered.description,
+            "headers": _headers(answered.headers),
+            "content": {
+                media: {"schema": reference(schema)} for media, schema in answered.content.items()
+            },
+        }
+    for status in sorted({PROBLEM_TYPES[slug].status for slug in problems_of(operation)}):
+        if str(status) in responses:
+            content = responses[str(status)]["content"]
+            content[MEDIA_TYPE] = {"schema": reference("Problem")}
+        else:
+            responses[str(status)] = {"$ref": f"#/components/responses/{_name(status)}"}
+    return responses
+
+
+def _problem(status: int) -> Document:
+    kinds = [kind for kind in PROBLEM_TYPES.values() if kind.status == status]
+    listed = "; ".join(f"`{kind.uri}`: {kind.title}" for kind in kinds)
+    return {
+        "description": f"{listed}.",
+        "headers": _headers(_PROBLEM_HEADERS.get(status, ())),
+        "content": {MEDIA_TYPE: {"schema": reference("Problem")}},
+    }
+
+
+def _headers(names: Sequence[str]) -> Mapping[str, Any]:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def _statuses() -> set[int]:
+    return {kind.status for kind in PROBLEM_TYPES.values()}
+
+
+def _name(status: int) -> str:
+    return f"Problem{status}"
+
+
+def _scopes() -> str:
+    return ", ".join(f"`{scope}` ({allows})" for scope, allows in SCOPES.items())

@@ -1,0 +1,50 @@
+"""What the endpoints need of the rest of the server, put together by the composition root."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import anyio
+import anyio.to_thread
+
+from app.application.invoke import Invoker
+from app.application.ports import AuditLog, HookTable, Journal
+from app.application.reconcile import SyncResult
+from app.application.status import Readiness, SourceStatus
+from app.domain.plans import Plan
+
+T = TypeVar("T")
+
+READ_THREADS = 8
+"""Queries that run at once; more wait in line, so that reports leave threads to the sync."""
+
+
+def _own_threads() -> anyio.CapacityLimiter:
+    return anyio.CapacityLimiter(READ_THREADS)
+
+
+@dataclass(frozen=True, slots=True)
+class WebServices:
+    """Use cases and read views, as callables where more would say too much."""
+
+    invoker: Invoker
+    hooks: HookTable
+    audit: AuditLog
+    journal: Journal
+    sources: Callable[[], Sequence[SourceStatus]]
+    """Answers from memory."""
+    sync_now: Callable[[], Awaitable[SyncResult]]
+    """Must not run beside the watcher's own run."""
+    plan: Callable[[str | None], Awaitable[Plan]]
+    readiness: Callable[[], Readiness]
+    """Blocking; called from a thread."""
+    metrics: Callable[[], bytes]
+    """Prometheus' text format, version 0.0.4. Blocking; called from a thread."""
+    version: str
+    read_threads: anyio.CapacityLimiter = field(default_factory=_own_threads)
+
+    async def read(self, question: Callable[[], T]) -> T:
+        """Ask a blocking view from a thread."""
+        return await anyio.to_thread.run_sync(question, limiter=self.read_threads)

@@ -1,0 +1,417 @@
+"""Hand-written fakes of the ports, rows to show, and a site whose answers keep to its document."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+from referencing import Registry
+from referencing.jsonschema import DRAFT202012
+
+from app.application.invoke import Invoker
+from app.application.manage_clients import hash_credential
+from app.application.reconcile import SyncResult, SyncStatus
+from app.application.status import Check, Readiness, SourceStatus
+from app.application.views import (
+    ActiveTable,
+    AuditQuery,
+    AuditRow,
+    ClientRow,
+    Delivery,
+    ExecutionQuery,
+    ExecutionRecord,
+    HookRow,
+    LogQuery,
+    Page,
+    StoredLine,
+    TriggerRow,
+)
+from app.domain.clients import SCOPES
+from app.domain.errors import NotFound, Problem, Rejected
+from app.domain.outcomes import Call, HookVersion, LogLine, Outcome, OutcomeKind, ScriptToCheck
+from app.domain.plans import Plan
+from app.domain.revisions import CommitSha, Position, TreeSha
+from app.domain.secrets import SealedSecret
+from app.web.openapi import openapi_document
+from app.web.routes import OPERATIONS, build_app
+from app.web.services import WebServices
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+TOKEN = "hlt_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG"
+PRE = "pre-user-registration"
+
+
+@dataclass
+class FakeHookTable:
+    table: ActiveTable
+    coming: ActiveTable | None = None
+    """What the table will be once somebody waits for it."""
+
+    async def wait_for(self, position: Position, timeout: float) -> bool:
+        if self.coming is not None and self.coming.position >= position:
+            self.table = self.coming
+        return self.table.position >= position
+
+
+@dataclass
+class FakeRunner:
+    outcome: Outcome = field(default_factory=lambda: Outcome(OutcomeKind.SUCCEEDED, b"{}"))
+    calls: list[Call] = field(default_factory=list)
+    raises: Exception | None = None
+
+    async def run(self, version: HookVersion, call: Call) -> Outcome:
+        self.calls.append(call)
+        if self.raises is not None:
+            raise self.raises
+        return self.outcome
+
+    async def prepare(self, versions: Sequence[HookVersion]) -> None:
+        raise AssertionError("HTTP prepares no workers")
+
+    async def check(self, scripts: Sequence[ScriptToCheck]) -> Sequence[Problem]:
+        raise AssertionError("HTTP checks no scripts")
+
+
+class FakeVault:
+    def seal(self, hook_id: str, name: str, value: str) -> SealedSecret:
+        raise AssertionError("HTTP seals nothing")
+
+    def open(self, hook_id: str, secret: SealedSecret) -> str:
+        return "opened"
+
+    def destroy(self, key_ids: Iterable[str]) -> None:
+        raise AssertionError("HTTP destroys nothing")
+
+    def protect(self, purpose: str, data: bytes) -> bytes:
+        return data
+
+    def reveal(self, purpose: str, protected: bytes) -> bytes:
+        return protected
+
+
+@dataclass
+class FakeAuditLog:
+    """Knows the filter ``hook``; the others it only notes."""
+
+    rows: list[AuditRow] = field(default_factory=list)
+    """Newest first."""
+    asked: list[AuditQuery] = field(default_factory=list)
+    coming: list[AuditRow] = field(default_factory=list)
+    """Written after the first question."""
+    fails_at: str | None = None
+    """A cursor that breaks the log."""
+
+    def query(self, query: AuditQuery, *, cursor: str | None, limit: int) -> Page[AuditRow]:
+        if cursor is not None and not cursor.isdigit():
+            raise Rejected("That is no cursor of ours.", problems=[Problem("no", key="cursor")])
+        if self.fails_at is not None and cursor == self.fails_at:
+            raise OSError("the disk is gone: secret path")
+        self.asked.append(query)
+        below = int(cursor) if cursor else 10**12
+        found = [
+            row
+            for row in self.rows
+            if row.position < below and query.hook in (None, row.hook, row.hook_name)
+        ]
+        self.rows, self.coming = [*self.coming, *self.rows], []
+        page = found[:limit]
+        more = len(found) > limit
+        return Page(tuple(page), str(page[-1].position) if more else None)
+
+
+@dataclass
+class FakeJournal:
+    records: list[ExecutionRecord] = field(default_factory=list)
+    stored: list[StoredLine] = field(default_factory=list)
+    asked: list[tuple[ExecutionQuery | LogQuery, str | None, int]] = field(default_factory=list)
+
+    def record(self, execution: ExecutionRecord) -> None:
+        self.records.insert(0, execution)
+
+    def log(self, line: LogLine) -> None:
+        raise AssertionError("HTTP writes no lines")
+
+    def executions(
+        self, query: ExecutionQuery, *, cursor: str | None, limit: int
+    ) -> Page[ExecutionRecord]:
+        self.asked.append((query, cursor, limit))
+        more = len(self.records) > limit
+        return Page(tuple(self.records[:limit]), "more" if more else None)
+
+    def lines(self, query: LogQuery, *, cursor: str | None, limit: int) -> Page[StoredLine]:
+        self.asked.append((query, cursor, limit))
+        return Page(tuple(self.stored[:limit]), None)
+
+
+@dataclass
+class FakeQueue:
+    deliveries: list[Delivery] = field(default_factory=list)
+
+    async def enqueue(self, delivery: Delivery) -> None:
+        self.deliveries.append(delivery)
+
+
+@dataclass
+class FakeGitOps:
+    statuses: list[SourceStatus] = field(default_factory=list)
+    planned: Plan = field(default_factory=lambda: Plan(CommitSha("c" * 40), TreeSha("d" * 40), ()))
+    refusal: Exception | None = None
+    asked: list[str | None] = field(default_factory=list)
+    runs: int = 0
+
+    def sources(self) -> Sequence[SourceStatus]:
+        return self.statuses
+
+    async def sync(self) -> SyncResult:
+        self.runs += 1
+        if self.refusal is not None:
+            raise self.refusal
+        return SyncResult(SyncStatus.APPLIED, CommitSha("c" * 40), Position(77), self.planned)
+
+    async def plan(self, ref: str | None) -> Plan:
+        self.asked.append(ref)
+        if ref == "nowhere":
+            raise NotFound("There is no `nowhere`.")
+        if self.refusal is not None:
+            raise self.refusal
+        return self.planned
+
+
+@dataclass
+class Site:
+    """The application over its fakes; whatever it answers is checked against its document."""
+
+    hooks: FakeHookTable
+    runner: FakeRunner
+    audit: FakeAuditLog
+    journal: FakeJournal
+    queue: FakeQueue
+    gitops: FakeGitOps
+    services: WebServices
+    readiness: list[Check]
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        return self.ask("GET", path, **options)
+
+    def post(self, path: str, content: Any = b"", **options: Any) -> httpx.Response:
+        return self.ask("POST", path, content=content, **options)
+
+    def invoke(self, content: Any = None, trigger: str = PRE, **options: Any) -> httpx.Response:
+        from app.domain.contracts import CONTRACTS
+
+        body = orjson.dumps(CONTRACTS[trigger].example) if content is None else content
+        return self.post(f"/v1/triggers/{trigger}/invoke", body, **options)
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        token: str | None = TOKEN,
+        headers: Sequence[tuple[bytes, bytes]] = (),
+        **options: Any,
+    ) -> httpx.Response:
+        given = list(headers)
+        if token is not None:
+            given.append((b"authorization", b"Bearer " + token.encode()))
+
+        async def exchange() -> httpx.Response:
+            transport = httpx.ASGITransport(build_app(self.services))
+            async with httpx.AsyncClient(transport=transport, base_url="http://site") as client:
+                return await client.request(method, path, headers=given, **options)
+
+        answer = asyncio.run(exchange())
+        keeps_to_the_document(method, path, answer)
+        return answer
+
+    def put(self, *rows: HookRow) -> None:
+        """Have these hooks exist; the enabled ones answer their triggers."""
+        table = self.hooks.table
+        position = max((table.position, *(row.position for row in rows)))
+        self.hooks.table = replace(
+            table,
+            position=position,
+            hooks={**table.hooks, **{row.id: row for row in rows}},
+            names={**table.names, **{row.name: row.id for row in rows}},
+            triggers={
+                **table.triggers,
+                **{
+                    row.trigger: TriggerRow(row.trigger, (row.id,), row.position)
+                    for row in rows
+                    if row.enabled
+                },
+            },
+        )
+
+    def let_in(self, token: str, *scopes: str) -> None:
+        """Make a client that holds just these scopes."""
+        table, client_id = self.hooks.table, f"client-{len(self.hooks.table.clients)}"
+        client = ClientRow(
+            client_id, "a client", frozenset(scopes), "-", hash_credential(token), False, NOW
+        )
+        self.hooks.table = replace(
+            table,
+            clients={**table.clients, client_id: client},
+            tokens={**table.tokens, client.token_hash: client_id},
+        )
+
+
+@pytest.fixture
+def site() -> Site:
+    hooks, runner, audit = (
+        FakeHookTable(ActiveTable(position=Position(7))),
+        FakeRunner(),
+        FakeAuditLog(),
+    )
+    journal, queue, gitops = FakeJournal(), FakeQueue(), FakeGitOps()
+    checks = [Check("projection:hook-table", ok=True, detail="at position 7 of 7, 0 behind")]
+    ids = iter(f"INV{number}" for number in range(1000))
+    invoker = Invoker(
+        hooks=hooks,
+        runner=runner,
+        vault=FakeVault(),
+        journal=journal,
+        queue=queue,
+        clock=lambda: NOW,
+        new_id=lambda: next(ids),
+    )
+    services = WebServices(
+        invoker=invoker,
+        hooks=hooks,
+        audit=audit,
+        journal=journal,
+        sources=gitops.sources,
+        sync_now=gitops.sync,
+        plan=gitops.plan,
+        readiness=lambda: Readiness(tuple(checks)),
+        metrics=lambda: b"# TYPE hookledger_hooks gauge\nhookledger_hooks 0.0\n",
+        version="1.2.3",
+    )
+    made = Site(hooks, runner, audit, journal, queue, gitops, services, checks)
+    made.let_in(TOKEN, *SCOPES)
+    return made
+
+
+@pytest.fixture
+def make_hook() -> Callable[..., HookRow]:
+    def make(name: str = "a-hook", **members: Any) -> HookRow:
+        row = HookRow(
+            id=f"01J{name.upper().replace('-', ''):0>23}",
+            name=name,
+            trigger=PRE,
+            owner="source:default",
+            path=f"hooks/{PRE}/{name}",
+            language="python",
+            script="def hook(user, context):\n    return {}\n",
+            digest="d" * 64,
+            dependencies={},
+            settings={
+                "enabled": True,
+                "order": 0,
+                "timeout_ms": 5000,
+                "network": [],
+                "required_secrets": [],
+                "prune": "auto",
+            },
+            secrets={},
+            enabled=True,
+            break_glass=False,
+            commit="c" * 40,
+            position=Position(9),
+            version_key="v1",
+            created_at=NOW,
+            updated_at=NOW,
+        )
+        return replace(row, **members)
+
+    return make
+
+
+@pytest.fixture
+def make_event() -> Callable[..., AuditRow]:
+    def make(position: int, **members: Any) -> AuditRow:
+        row = AuditRow(
+            position=Position(position),
+            at=NOW + timedelta(seconds=position),
+            type="hook.created",
+            actor="source:default",
+            origin="git",
+            subject="hook:01JAHOOK",
+            hook="01JAHOOK",
+            hook_name="a-hook",
+            trigger=PRE,
+            source="default",
+            commit="c" * 40,
+            correlation_id=None,
+            reason="Add a hook",
+            data={"script": {"sha256": "e" * 64, "bytes": 40, "lines": 2}},
+        )
+        return replace(row, **members)
+
+    return make
+
+
+_DOCUMENT = openapi_document(OPERATIONS, "1.2.3")
+
+
+def _strict(schema: Any) -> Any:
+    """Let objects have no members but those listed, so that the document cannot fall behind."""
+    if isinstance(schema, list):
+        return [_strict(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    closed = {key: _strict(value) for key, value in schema.items()}
+    if "properties" in schema and "required" in schema:
+        closed.setdefault("unevaluatedProperties", False)
+    return closed
+
+
+_REGISTRY: Any = Registry().with_resource(
+    "urn:document", DRAFT202012.create_resource(_strict(_DOCUMENT))
+)
+
+
+def keeps_to_the_document(method: str, path: str, answer: httpx.Response) -> None:
+    """Check status, headers, media type and body against what the OpenAPI document promises."""
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["cache-control"] == "no-store"
+    assert not [name for name in answer.headers if name.startswith("access-control")]
+    responses = _responses(method, path)
+    if responses is None:
+        assert answer.status_code in (204, 404, 405)
+        return
+    promised = responses[str(answer.status_code)]
+    if "$ref" in promised:
+        promised = _DOCUMENT["components"]["responses"][promised["$ref"].rpartition("/")[2]]
+    if answer.status_code == 204:
+        assert answer.content == b""
+        return
+    media = answer.headers["content-type"]
+    content = promised["content"].get(media, promised["content"].get(media.partition(";")[0]))
+    assert content is not None, media
+    if "json" in media and method != "HEAD":
+        documents = answer.content.splitlines() if "ndjson" in media else [answer.content]
+        for document in documents:
+            validate(orjson.loads(document), content["schema"])
+
+
+def validate(document: Any, schema: Mapping[str, Any]) -> None:
+    absolute = {"$ref": "urn:document" + schema["$ref"]}
+    Draft202012Validator(absolute, registry=_REGISTRY).validate(document)
+
+
+def _responses(method: str, path: str) -> Any:
+    plain = path.partition("?")[0]
+    for template, operations in _DOCUMENT["paths"].items():
+        if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), plain):
+            operation = operations.get({"HEAD": "get"}.get(method, method.lower()))
+            return operation["responses"] if operation else None
+    return None
