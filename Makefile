@@ -6,7 +6,7 @@ LOCK := .requirements.lock
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-slow lint format check bench lock clean
+.PHONY: help setup run test test-slow lint format check bench docs lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -43,6 +43,9 @@ check: lint test  ## what CI runs
 
 bench: setup  ## measure, and write docs/benchmarks.md
 	$(BIN)/python -m tests.benchmarks
+
+docs: setup  ## write the command line reference from the commands themselves
+	$(BIN)/typer app.cli.main utils docs --name hookledger --title 'Command line reference' --output docs/cli-reference.md
 
 lock: setup  ## resolve the dependencies again and write the lock file
 	rm -rf $(VENV)/lock && $(PYTHON) -m venv $(VENV)/lock

@@ -45,7 +45,7 @@ def set_up_logging(level: str, style: Literal["console", "json"]) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for noisy in ("git", "watchfiles", "httpx", "httpcore"):
+    for noisy in ("git", "watchfiles", "httpx", "httpcore", "uvicorn"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 

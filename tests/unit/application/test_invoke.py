@@ -164,22 +164,39 @@ def test_a_non_blocking_trigger_is_accepted_once_it_is_stored(
     assert [d.invocation_id for d in world.queue.deliveries] == [answer.invocation_id]
 
 
-@pytest.mark.parametrize(
-    ("outcome", "done"),
-    [
-        (Outcome(OutcomeKind.SUCCEEDED, b"{}"), True),
-        (Outcome(OutcomeKind.ERRORED, b'{"message": "no"}'), False),
-        (Outcome(OutcomeKind.TIMED_OUT), False),
-    ],
-)
-def test_a_delivery_is_done_when_the_hook_succeeded(
-    world: World, make_row: Callable[..., HookRow], outcome: Outcome, done: bool
-) -> None:
-    world.put(make_row("post-user-registration"))
+def delivered(world: World, outcome: Outcome) -> bool:
     world.runner.outcome = outcome
     delivery = Delivery("INV", "post-user-registration", BODY, "client", world.invoker._clock())
-    assert asyncio.run(world.invoker.deliver(delivery)) is done
+    done: bool = asyncio.run(world.invoker.deliver(delivery))
+    return done
+
+
+def test_a_delivery_is_done_when_the_hook_succeeded(
+    world: World, make_row: Callable[..., HookRow]
+) -> None:
+    world.put(make_row("post-user-registration"))
+    assert delivered(world, Outcome(OutcomeKind.SUCCEEDED, b"{}"))
     assert world.runner.calls[0][1].invocation_id == "INV"
+
+
+def test_a_delivery_without_a_hook_is_done(world: World) -> None:
+    assert delivered(world, Outcome(OutcomeKind.SUCCEEDED, b"{}"))
+    assert world.runner.calls == []
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        Outcome(OutcomeKind.ERRORED, b'{"message": "it is down"}'),
+        Outcome(OutcomeKind.TIMED_OUT, detail="it is down"),
+    ],
+)
+def test_a_delivery_that_failed_is_tried_again_and_says_why(
+    world: World, make_row: Callable[..., HookRow], outcome: Outcome
+) -> None:
+    world.put(make_row("post-user-registration"))
+    with pytest.raises(Transient, match="it is down"):
+        delivered(world, outcome)
 
 
 def test_a_secret_in_an_error_does_not_reach_the_journal(

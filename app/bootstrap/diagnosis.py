@@ -1,0 +1,88 @@
+"""What this machine can do: every isolation layer tried, every file looked at."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.application.status import Check
+from app.bootstrap.engine import source_settings
+from app.bootstrap.storage import open_vault, prepare_data_directory
+from app.domain.errors import HookledgerError
+from app.runtime.doctor import probe
+from app.runtime.isolation import LayerReport, demand, level_of
+from config.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What ``hookledger doctor`` found."""
+
+    level: str
+    """``full``, ``container`` or ``insufficient``."""
+    can_serve: bool
+    """Whether ``hookledger serve`` would start with the present settings."""
+    checks: tuple[Check, ...]
+
+
+def diagnose(settings: Settings) -> Diagnosis:
+    """Probe isolation in throw-away processes, and look at data, key file and repository."""
+    reports = probe(settings.worker_uid_base)
+    layers = tuple(
+        Check(f"isolation: {report.name}", report.in_force, _detail(report)) for report in reports
+    )
+    needed = (_data(settings), _key_file(settings), _repository(settings), _git())
+    return Diagnosis(
+        level=level_of(reports),
+        can_serve=_confined(settings, reports) and all(check.ok for check in needed),
+        checks=(*layers, *needed),
+    )
+
+
+def _confined(settings: Settings, reports: Sequence[LayerReport]) -> bool:
+    try:
+        demand(settings.isolation, reports)
+    except HookledgerError:
+        return False
+    return True
+
+
+def _detail(report: LayerReport) -> str:
+    return "in force" if report.in_force else f"{report.why_not}. {report.remedy}"
+
+
+def _data(settings: Settings) -> Check:
+    try:
+        prepare_data_directory(settings)
+    except HookledgerError as error:
+        return Check("data directory", ok=False, detail=str(error))
+    return Check("data directory", ok=True, detail=f"{settings.data_dir} is writable")
+
+
+def _key_file(settings: Settings) -> Check:
+    """Open the vault as the server would: it knows which keys are needed."""
+    made = not settings.key_file.exists()
+    try:
+        with open_vault(settings) as vault:
+            count = len(vault.keyring.keys)
+    except HookledgerError as error:
+        return Check("master key", ok=False, detail=str(error))
+    detail = f"{settings.key_file} {'was made' if made else f'holds {count} key(s)'}"
+    return Check("master key", ok=True, detail=f"{detail}; keep a copy elsewhere")
+
+
+def _repository(settings: Settings) -> Check:
+    try:
+        source = source_settings(settings)
+    except HookledgerError as error:
+        return Check("repository", ok=False, detail=str(error))
+    return Check("repository", ok=True, detail=f"{source.location}, branch {source.branch}")
+
+
+def _git() -> Check:
+    try:
+        done = subprocess.run(["git", "--version"], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        return Check("git", ok=False, detail=f"git cannot be run: {error}; install it")
+    return Check("git", ok=True, detail=done.stdout.strip())

@@ -1,0 +1,120 @@
+"""The part that runs hooks and follows the repository: storage, workers, reconciler, watcher."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.application.reconcile import Reconciler, SourceSettings
+from app.application.run_fixtures import FixtureResult, check_script, run_fixture
+from app.bootstrap.ambient import new_id, utc_now
+from app.bootstrap.storage import Storage
+from app.domain.contracts import CONTRACTS
+from app.domain.errors import Rejected, Stalled
+from app.domain.outcomes import LogLine
+from app.gitops.source import LocalRepository, current_branch
+from app.gitops.watcher import Watcher
+from app.gitops.worktree import read_worktree
+from app.runtime.runner import IsolatedRunner
+from config.settings import Settings, load_settings
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What turns commits into hooks that run."""
+
+    storage: Storage
+    source: SourceSettings
+    runner: IsolatedRunner
+    repository: LocalRepository
+    reconciler: Reconciler
+    watcher: Watcher
+
+
+@contextlib.asynccontextmanager
+async def open_engine(
+    storage: Storage, on_log: Callable[[LogLine], None] = lambda _: None
+) -> AsyncIterator[Engine]:
+    """Start workers and open the repository; raise ``Stalled`` if either cannot be had."""
+    settings = storage.settings
+    source = source_settings(settings)
+    async with open_runner(settings, on_log) as runner:
+        repository = LocalRepository(
+            location=Path(source.location),
+            branch=source.branch,
+            path=source.path,
+            mirror_dir=settings.data_dir / "mirrors" / source.id,
+            known_triggers=CONTRACTS.keys(),
+        )
+        with contextlib.closing(repository):
+            reconciler = Reconciler(
+                source,
+                repository=repository,
+                ledger=storage.ledger,
+                hooks=storage.hooks,
+                runner=runner,
+                vault=storage.vault,
+                new_id=new_id,
+            )
+
+            async def reconcile() -> None:
+                """Sync; a refused commit is settled: it is recorded, and only git mends it."""
+                with contextlib.suppress(Rejected):
+                    await reconciler.sync()
+
+            watcher = Watcher(
+                tip=repository.tip,
+                reconcile=reconcile,
+                refs=repository.refs,
+                heartbeat=settings.poll_interval,
+                clock=utc_now,
+            )
+            yield Engine(storage, source, runner, repository, reconciler, watcher)
+
+
+@contextlib.asynccontextmanager
+async def open_runner(
+    settings: Settings, on_log: Callable[[LogLine], None] = lambda _: None
+) -> AsyncIterator[IsolatedRunner]:
+    """Start the zygote; on exit every worker has ended."""
+    runner = IsolatedRunner(
+        isolation=settings.isolation,
+        on_log=on_log,
+        clock=utc_now,
+        worker_uid_base=settings.worker_uid_base,
+        max_workers_total=settings.max_workers,
+    )
+    await runner.start()
+    try:
+        yield runner
+    finally:
+        await runner.stop()
+
+
+def source_settings(settings: Settings) -> SourceSettings:
+    """Say which repository is followed; raise ``Stalled`` when there is none."""
+    location = settings.repo.expanduser().resolve()
+    if not location.is_dir():
+        raise Stalled(f"There is no repository at {location}; set HOOKLEDGER_REPO.")
+    return SourceSettings(
+        id=settings.source,
+        location=str(location),
+        branch=settings.branch or current_branch(location),
+        path=settings.repo_path.strip("/"),
+    )
+
+
+async def run_all_fixtures(path: Path) -> list[FixtureResult]:
+    """Run the fixtures of every hook at or below ``path``, a folder of a work tree.
+
+    Raises ``Rejected`` when a manifest, script or fixture cannot be used, ``NotFound`` when there
+    is no hook.
+    """
+    results = []
+    async with open_runner(load_settings()) as runner:
+        for hook, fixtures in read_worktree(path, CONTRACTS.keys()):
+            await check_script(runner, hook)
+            results += [await run_fixture(runner, hook, fixture, new_id) for fixture in fixtures]
+    return results

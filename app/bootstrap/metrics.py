@@ -1,0 +1,103 @@
+"""Figures for Prometheus: counted where invocations pass, read from the parts on request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from app.application.ports import Journal
+from app.application.views import (
+    ExecutionQuery,
+    ExecutionRecord,
+    LogQuery,
+    Page,
+    StoredLine,
+)
+from app.bootstrap.storage import Storage
+from app.domain.outcomes import LogLine
+from app.journal.sqlite import SqliteJournal
+from app.queue.sqlite import SqliteQueue
+
+_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class CountingJournal:
+    """The journal, counting what passes."""
+
+    def __init__(self, journal: Journal, registry: CollectorRegistry) -> None:
+        self._journal = journal
+        self._invocations = Counter(
+            "hookledger_invocations",
+            "Invocations by outcome.",
+            ("trigger", "outcome"),
+            registry=registry,
+        )
+        self._seconds = Histogram(
+            "hookledger_run_seconds",
+            "How long hooks ran.",
+            ("trigger",),
+            buckets=_BUCKETS,
+            registry=registry,
+        )
+
+    def record(self, execution: ExecutionRecord) -> None:
+        self._invocations.labels(execution.trigger, execution.kind.value).inc()
+        self._seconds.labels(execution.trigger).observe(execution.ran_ms / 1000)
+        self._journal.record(execution)
+
+    def log(self, line: LogLine) -> None:
+        self._journal.log(line)
+
+    def executions(
+        self, query: ExecutionQuery, *, cursor: str | None, limit: int
+    ) -> Page[ExecutionRecord]:
+        return self._journal.executions(query, cursor=cursor, limit=limit)
+
+    def lines(self, query: LogQuery, *, cursor: str | None, limit: int) -> Page[StoredLine]:
+        return self._journal.lines(query, cursor=cursor, limit=limit)
+
+
+class StateCollector(Collector):
+    """Positions, lags and depths, as of the moment they are asked for."""
+
+    def __init__(self, storage: Storage, queue: SqliteQueue, journal: SqliteJournal) -> None:
+        self._storage = storage
+        self._queue = queue
+        self._journal = journal
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        position = GaugeMetricFamily("hookledger_position", "Newest position.", labels=["of"])
+        lag = GaugeMetricFamily("hookledger_lag", "Positions behind the ledger.", labels=["of"])
+        states = [self._storage.hooks.state(), *(f.state() for f in self._storage.followers)]
+        for state in states:
+            position.add_metric([state.name], state.position)
+            lag.add_metric([state.name], state.lag)
+        position.add_metric(["ledger"], self._storage.ledger.head())
+        yield position
+        yield lag
+        table = self._storage.hooks.table
+        yield GaugeMetricFamily("hookledger_hooks", "Hooks that exist.", len(table.hooks))
+        queue = GaugeMetricFamily("hookledger_deliveries", "Deliveries.", labels=["state"])
+        depth = self._queue.depth()
+        for name, count in (
+            ("waiting", depth.waiting),
+            ("running", depth.running),
+            ("dead", depth.dead),
+        ):
+            queue.add_metric([name], count)
+        yield queue
+        dropped = GaugeMetricFamily(
+            "hookledger_journal_dropped", "What the journal could not keep.", labels=["what"]
+        )
+        counters = self._journal.counters
+        dropped.add_metric(["executions"], counters.dropped_executions)
+        dropped.add_metric(["lines"], counters.dropped_lines)
+        yield dropped
+
+
+def expose(registry: CollectorRegistry) -> bytes:
+    """Write all figures in Prometheus' text format."""
+    return generate_latest(registry)

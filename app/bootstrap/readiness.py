@@ -1,0 +1,54 @@
+"""Whether the server can answer truthfully now, told condition by condition."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+
+from app.application.status import Check, Readiness
+from app.bootstrap.engine import Engine
+from projections.follower import FollowerState
+
+MAX_LAG = 1000
+"""Positions a projection may be behind before its answers are called stale."""
+
+
+def readiness(engine: Engine, tasks: Sequence[asyncio.Task[None]]) -> Readiness:
+    """Check followers, background tasks and workers; blocking, so call it from a thread."""
+    return Readiness((*_followers(engine), *_tasks(tasks), _source(engine)))
+
+
+def _followers(engine: Engine) -> Iterator[Check]:
+    storage = engine.storage
+    for state in (storage.hooks.state(), *(follower.state() for follower in storage.followers)):
+        yield Check(
+            name=f"projection:{state.name}",
+            ok=state.running and state.error is None and state.lag <= MAX_LAG,
+            detail=_told(state),
+        )
+
+
+def _told(state: FollowerState) -> str:
+    if state.failed_position is not None:
+        return (
+            f"stopped at event {state.failed_position} ({state.failed_topic}): {state.error} "
+            "Run the server version that wrote it, or a newer one."
+        )
+    if state.error is not None:
+        return state.error
+    return f"at position {state.position} of {state.head}, {state.lag} behind"
+
+
+def _tasks(tasks: Sequence[asyncio.Task[None]]) -> Iterator[Check]:
+    for task in tasks:
+        detail = "has ended; restart the server" if task.done() else "running"
+        yield Check(name=f"task:{task.get_name()}", ok=not task.done(), detail=detail)
+
+
+def _source(engine: Engine) -> Check:
+    """Tell the source's state without judging it: a refused commit leaves the last good one."""
+    row = engine.storage.hooks.table.sources.get(engine.source.id)
+    if row is not None and row.applied is not None:
+        return Check("source", ok=True, detail=f"commit {row.applied[:12]} is in force")
+    error = engine.watcher.status.last_error
+    return Check("source", ok=True, detail=error or "no commit has been applied yet")

@@ -1,0 +1,194 @@
+"""The part that keeps things: ledger, projections, vault, journal and queue, without HTTP or hooks.
+
+Every command opens what it needs and no more, beside a server that may be running: SQLite's locks
+and the followers' positions keep several processes from getting into each other's way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from app.application.ledger import Ledger
+from app.application.ports import AuditLog
+from app.bootstrap.ambient import utc_now
+from app.domain.errors import Stalled
+from app.domain.revisions import Position
+from app.eventstore.sqlite import CommitWatch, sqlite_environment
+from app.journal.reader import Reader
+from app.journal.retention import Retention
+from app.journal.sqlite import SqliteJournal
+from app.queue.sqlite import SqliteQueue
+from app.vault.sealing import SealingVault
+from app.vault.sealing import open_vault as open_sealing_vault
+from config.settings import Settings, load_settings
+from projections.event_log import StoredEventLog
+from projections.follower import Follower
+from projections.live_table import LiveHookTable
+from projections.rebuild import rebuild
+from projections.sqlite import SQLiteDatabase
+from projections.stored_audit_log import StoredAuditLog
+from projections.stored_hook_table import StoredHookTable
+
+CATCH_UP_SECONDS = 60.0
+STORED_LINGER = 0.002
+"""Seconds the stored views wait, so that the table in memory, which calls wait for, is first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """What is true and what is derived from it, kept up to date while open."""
+
+    settings: Settings
+    ledger: Ledger
+    log: StoredEventLog
+    hooks: LiveHookTable
+    stored_hooks: StoredHookTable
+    stored_audit: StoredAuditLog
+    followers: tuple[Follower, ...]
+    vault: SealingVault
+
+    @property
+    def audit(self) -> AuditLog:
+        """The audit log, for queries."""
+        return self.stored_audit
+
+
+@contextlib.contextmanager
+def open_storage(settings: Settings | None = None) -> Iterator[Storage]:
+    """Open ledger, projections and vault; the projections have caught up on entry."""
+    settings = settings or load_settings()
+    prepare_data_directory(settings)
+    with contextlib.ExitStack() as opened:
+        ledger = Ledger(sqlite_environment(settings.database))
+        opened.callback(ledger.close)
+        database = SQLiteDatabase(settings.database)
+        opened.callback(database.close)
+        log = StoredEventLog(ledger.recorder, ledger.mapper)
+        stored_hooks, stored_audit = StoredHookTable(database), StoredAuditLog(database)
+        hooks = LiveHookTable(log, stored_hooks.load_table)
+        followers = tuple(
+            Follower(
+                view.name,
+                log,
+                start=view.position,
+                apply=view.apply,
+                linger=STORED_LINGER,
+            )
+            for view in (stored_hooks, stored_audit)
+        )
+        vault = opened.enter_context(_vault(settings))
+        _follow(opened, settings, ledger, hooks, followers)
+        yield Storage(settings, ledger, log, hooks, stored_hooks, stored_audit, followers, vault)
+
+
+@contextlib.contextmanager
+def open_vault(settings: Settings | None = None) -> Iterator[SealingVault]:
+    """Open the vault alone."""
+    settings = settings or load_settings()
+    prepare_data_directory(settings)
+    with _vault(settings) as vault:
+        yield vault
+
+
+@contextlib.contextmanager
+def open_journal(settings: Settings | None = None) -> Iterator[SqliteJournal]:
+    """Open the journal; what was recorded is stored on exit."""
+    settings = settings or load_settings()
+    prepare_data_directory(settings)
+    journal = SqliteJournal(
+        _journal_file(settings),
+        utc_now,
+        retention=Retention(
+            age=timedelta(days=settings.journal_days),
+            max_bytes=settings.journal_megabytes * 1024 * 1024,
+        ),
+    )
+    with contextlib.closing(journal):
+        yield journal
+
+
+@contextlib.contextmanager
+def open_journal_reader() -> Iterator[Reader]:
+    """Open the journal for queries only, beside the server that writes it."""
+    settings = load_settings()
+    if not _journal_file(settings).exists():
+        with open_journal(settings):
+            pass
+    with contextlib.closing(Reader(_journal_file(settings))) as reader:
+        yield reader
+
+
+@contextlib.contextmanager
+def open_queue(settings: Settings | None = None) -> Iterator[SqliteQueue]:
+    """Open the queue, and the vault that its payloads are encrypted by."""
+    settings = settings or load_settings()
+    with open_vault(settings) as vault:
+        queue = SqliteQueue(settings.data_dir / "queue.db", vault, utc_now)
+        with contextlib.closing(queue):
+            yield queue
+
+
+def rebuild_projections(storage: Storage, progress: Callable[[int, int], None]) -> Position:
+    """Replay every event into fresh tables of each view; return the position reached.
+
+    ``progress`` gets the positions done and to do, over all views.
+    """
+    views = (storage.stored_hooks, storage.stored_audit)
+    for number, view in enumerate(views):
+        for step in rebuild(view, storage.log):
+            progress(number * step.total + step.done, len(views) * step.total)
+    return storage.stored_audit.position()
+
+
+def prepare_data_directory(settings: Settings) -> None:
+    """Make the data directory, readable by its owner only; raise ``Stalled`` if that fails."""
+    for folder in {settings.data_dir, settings.database.parent}:
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise Stalled(f"The data directory {folder} cannot be made: {error}.") from error
+        if not os.access(folder, os.W_OK):
+            raise Stalled(f"The data directory {folder} is not writable for this user.")
+
+
+def _journal_file(settings: Settings) -> Path:
+    return settings.data_dir / "journal.db"
+
+
+@contextlib.contextmanager
+def _vault(settings: Settings) -> Iterator[SealingVault]:
+    vault = open_sealing_vault(settings.key_file, settings.data_dir / "vault.db", utc_now)
+    with contextlib.closing(vault):
+        yield vault
+
+
+def _follow(
+    opened: contextlib.ExitStack,
+    settings: Settings,
+    ledger: Ledger,
+    hooks: LiveHookTable,
+    followers: tuple[Follower, ...],
+) -> None:
+    """Start the followers, wake them on every commit, and wait until they have caught up."""
+
+    def wake() -> None:
+        hooks.wake()
+        for follower in followers:
+            follower.wake()
+
+    ledger.add_waker(wake)
+    for follower in followers:
+        opened.callback(follower.stop)
+        follower.start()
+    opened.callback(hooks.stop)
+    hooks.start()
+    watch = CommitWatch(settings.database, wake)
+    opened.callback(watch.stop)
+    watch.start()
+    for follower in followers:
+        follower.wait_until_settled(CATCH_UP_SECONDS)

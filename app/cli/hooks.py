@@ -1,0 +1,128 @@
+"""``hookledger hooks``: look at hooks, and stop one without waiting for git."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from app.application.manage_hooks import disable_hook, enable_hook, find_hook
+from app.application.views import AuditQuery, HookRow
+from app.bootstrap.ambient import cli_meta
+from app.bootstrap.storage import open_storage
+from app.cli.audit import print_events
+from app.cli.output import JsonFlag, console, moment, print_json, print_table, short
+
+group = typer.Typer(help="List, show, enable and disable hooks.", no_args_is_help=True)
+
+Hook = Annotated[str, typer.Argument(help="Name or id of a hook.")]
+Reason = Annotated[str, typer.Option("--reason", "-r", help="Why; stored with the event.")]
+
+
+@group.command("list")
+def list_hooks(
+    *,
+    trigger: Annotated[str | None, typer.Option(help="Only hooks of this trigger.")] = None,
+    enabled: Annotated[
+        bool | None, typer.Option("--enabled/--disabled", help="Only hooks in this state.")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """List hooks: which are enabled, and which commit produced each."""
+    with open_storage() as storage:
+        rows = [
+            row
+            for row in sorted(storage.hooks.table.hooks.values(), key=lambda r: (r.trigger, r.name))
+            if (trigger is None or row.trigger == trigger)
+            and (enabled is None or row.enabled == enabled)
+        ]
+    if as_json:
+        print_json([hook_summary(row) for row in rows])
+        return
+    print_table(
+        ("NAME", "TRIGGER", "ENABLED", "LANGUAGE", "COMMIT", "POSITION", "UPDATED"),
+        [
+            (
+                row.name,
+                row.trigger,
+                row.enabled,
+                row.language,
+                short(row.commit),
+                row.position,
+                moment(row.updated_at),
+            )
+            for row in rows
+        ],
+        empty="No hooks. Commit one to the followed repository, then run `hookledger sync --once`.",
+    )
+
+
+@group.command()
+def show(hook: Hook, *, as_json: JsonFlag = False) -> None:
+    """Show one hook with its script; secrets by name only."""
+    with open_storage() as storage:
+        row = find_hook(storage.hooks, hook)
+    if as_json:
+        print_json(hook_summary(row) | {"script": row.script})
+        return
+    for key, value in hook_summary(row).items():
+        console.print(f"{key + ':':<15}{value}", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"\n{row.script}", markup=False, highlight=False, soft_wrap=True)
+
+
+@group.command()
+def history(
+    hook: Hook,
+    *,
+    limit: Annotated[int, typer.Option(min=1, max=500, help="Most events to print.")] = 50,
+    as_json: JsonFlag = False,
+) -> None:
+    """Show what happened to a hook, newest first; a deleted one by its id."""
+    with open_storage() as storage:
+        known = storage.hooks.table.find_hook(hook)
+        query = AuditQuery(hook=known.id if known is not None else hook)
+        page = storage.audit.query(query, cursor=None, limit=limit)
+    print_events(page.items, as_json=as_json)
+
+
+@group.command()
+def enable(hook: Hook, reason: Reason = "") -> None:
+    """Enable a hook again that was disabled by hand, in place of the one that is enabled now."""
+    with open_storage() as storage:
+        row = find_hook(storage.hooks, hook)
+        position = enable_hook(storage.ledger, row.id, cli_meta(reason))
+    console.print(f"`{row.name}` is enabled (position {position}).", markup=False)
+
+
+@group.command()
+def disable(hook: Hook, reason: Reason = "") -> None:
+    """Disable a hook at once, whatever git says (break-glass).
+
+    It stays disabled until its content changes in git, or `hookledger hooks enable`.
+    """
+    with open_storage() as storage:
+        row = find_hook(storage.hooks, hook)
+        position = disable_hook(storage.ledger, row.id, cli_meta(reason))
+    console.print(f"`{row.name}` is disabled (position {position}).", markup=False)
+
+
+def hook_summary(row: HookRow) -> dict[str, object]:
+    """Everything about a hook but its script; secrets by name."""
+    return {
+        "id": row.id,
+        "name": row.name,
+        "trigger": row.trigger,
+        "enabled": row.enabled,
+        "break_glass": row.break_glass,
+        "owner": row.owner,
+        "path": row.path,
+        "language": row.language,
+        "digest": row.digest,
+        "settings": dict(row.settings),
+        "dependencies": dict(row.dependencies),
+        "secrets": sorted(row.secrets),
+        "commit": row.commit,
+        "position": row.position,
+        "created_at": row.created_at,
+        "updated_at": row.updated_at,
+    }

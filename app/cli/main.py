@@ -1,0 +1,68 @@
+"""The ``hookledger`` command.
+
+Exit codes: 0 done; 1 refused or failed, with the reason on standard error; 2 wrong usage, or, for
+``plan``, that there are changes.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from app.cli import audit, clients, gitops, hooks, invocations, keys, operate, queue, secrets, serve
+from app.cli.output import errors, print_error
+from app.domain.errors import HookledgerError
+from config.settings import SettingsError
+
+cli = typer.Typer(
+    name="hookledger",
+    help="Self-hosted, event-sourced plugin server: a commit deploys, history proves it.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+cli.command("serve")(serve.serve)
+cli.command("sync")(gitops.sync)
+cli.command("plan")(gitops.plan)
+cli.command("test")(gitops.run_fixtures)
+cli.command("invoke")(invocations.invoke)
+cli.add_typer(hooks.group, name="hooks")
+cli.add_typer(secrets.group, name="secrets")
+cli.add_typer(audit.group, name="audit")
+cli.command("invocations")(invocations.invocations)
+cli.command("logs")(invocations.logs)
+cli.add_typer(clients.group, name="clients")
+cli.add_typer(queue.group, name="queue")
+cli.add_typer(keys.group, name="keys")
+cli.command("rebuild")(operate.rebuild)
+cli.command("doctor")(operate.doctor)
+
+
+@cli.callback(invoke_without_command=True)
+def root(
+    *,
+    show_version: Annotated[
+        bool, typer.Option("--version", help="Print the version and stop.", is_eager=True)
+    ] = False,
+) -> None:
+    if show_version:
+        typer.echo(f"hookledger {version('hookledger')}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command and turn its errors into sentences and exit codes."""
+    try:
+        cli()
+    except HookledgerError as error:
+        print_error(error)
+        sys.exit(1)
+    except SettingsError as error:
+        errors.print(f"hookledger: {error}", style="red", markup=False, highlight=False)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,53 @@
+"""``hookledger rebuild`` and ``doctor``: look after the server."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+from app.bootstrap.diagnosis import diagnose
+from app.bootstrap.storage import open_storage, rebuild_projections
+from app.cli.output import JsonFlag, console, print_json, print_table
+from config.settings import load_settings
+
+
+def rebuild() -> None:
+    """Replay every event from position 1 into fresh projections, then switch to them.
+
+    The server may go on serving meanwhile; nothing in the ledger changes.
+    """
+    columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with open_storage() as storage, Progress(*columns, console=console) as progress:
+        bar = progress.add_task("Replaying events", total=None)
+        position = rebuild_projections(
+            storage, lambda done, total: progress.update(bar, completed=done, total=total)
+        )
+    console.print(f"The projections are rebuilt up to position {position}.")
+
+
+def doctor(
+    *,
+    as_json: JsonFlag = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Fail unless every check passes.")
+    ] = False,
+) -> None:
+    """Check what this machine can do, and say what is missing and how to get it.
+
+    Each isolation layer is tried in a throw-away process. Exit code 1 if the server would refuse
+    to start.
+    """
+    report = diagnose(load_settings())
+    if as_json:
+        print_json(report)
+    else:
+        print_table(
+            ("CHECK", "OK", "DETAIL"),
+            [(check.name, check.ok, check.detail) for check in report.checks],
+            empty="Nothing was checked.",
+        )
+        console.print(f"\nIsolation: {report.level}", markup=False)
+    failed = not report.can_serve or (strict and not all(check.ok for check in report.checks))
+    raise typer.Exit(1 if failed else 0)

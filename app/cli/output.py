@@ -1,0 +1,94 @@
+"""How commands print: tables for people, JSON for programs, errors on standard error."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from datetime import datetime
+from typing import Annotated, Any
+
+import orjson
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from app.domain.errors import HookledgerError
+
+_PIPE_WIDTH = 240
+"""Columns when nobody looks: a program that reads a table should not find its cells folded."""
+
+console = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+errors = Console(stderr=True)
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON document, indented."""
+    text = orjson.dumps(value, default=_plain, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS)
+    typer.echo(text.decode())
+
+
+def print_json_line(value: Any) -> None:
+    """Print one JSON document on one line."""
+    typer.echo(orjson.dumps(value, default=_plain).decode())
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> None:
+    """Print rows under their headings, or the sentence ``empty``.
+
+    Cells are printed as they are: markup in a hook's name stays text.
+    """
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row))
+    if table.row_count:
+        console.print(table, markup=False)
+    else:
+        console.print(empty, style="dim", markup=False)
+
+
+def print_error(error: HookledgerError) -> None:
+    """Print what went wrong, with every problem on a line of its own."""
+    errors.print(f"hookledger: {error}", style="red", markup=False, highlight=False)
+
+
+def short(commit: str | None) -> str:
+    """Shorten a commit id for a table."""
+    return commit[:12] if commit else "-"
+
+
+def moment(at: datetime | None) -> str:
+    """Write a time for a table, in the reader's zone, to the second."""
+    return at.astimezone().strftime("%Y-%m-%d %H:%M:%S") if at is not None else "-"
+
+
+def _cell(value: object) -> str:
+    if value is None or value == "":
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value).translate(_CONTROLS)
+
+
+_CONTROLS = {code: "\ufffd" for code in (*range(32), 127) if code not in (9, 10)}
+"""Control characters of hostile text must not reach the terminal."""
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, enum.Enum):
+        return value.value
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, AbstractSet):
+        return sorted(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    return str(value)

@@ -1,0 +1,221 @@
+"""Commands, as a person or a script calls them: what they print, and what they exit with."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from app.application.manage_clients import hash_credential
+from app.bootstrap.storage import open_storage
+from app.cli.main import cli, main
+from app.domain.aggregates import Meta, recorded_as
+from app.domain.hooks import Hook
+from app.domain.names import HookName
+from app.domain.triggers import Trigger
+
+HOOK_ID = "01J0000000000000000000000A"
+
+
+@pytest.fixture(autouse=True)
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("HOOKLEDGER_DATA_DIR", str(tmp_path / "var"))
+    monkeypatch.setenv("HOOKLEDGER_DATABASE_URL", f"sqlite:///{tmp_path}/var/hookledger.db")
+    monkeypatch.setenv("COLUMNS", "300")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "var"
+
+
+@pytest.fixture
+def hook() -> str:
+    """Put one enabled hook, owned by git, into the ledger."""
+    with open_storage() as storage, recorded_as(Meta(actor="source:default", origin="git")):
+        made = Hook.create(
+            HOOK_ID,
+            name="greeter",
+            trigger="send-phone-message",
+            owner="source:default",
+            path="hooks/send-phone-message/greeter",
+            language="python",
+            script="def hook(recipient, text, context): ...",
+            dependencies={},
+            settings={
+                "enabled": True,
+                "order": 0,
+                "timeout_ms": 5000,
+                "network": [],
+                "required_secrets": ["API_KEY"],
+                "prune": "auto",
+            },
+            digest="d" * 64,
+        )
+        trigger = Trigger(trigger="send-phone-message")
+        trigger.enable(HOOK_ID)
+        storage.ledger.record(made, HookName(name="greeter", hook_id=HOOK_ID), trigger)
+    return "greeter"
+
+
+def run(*arguments: str, stdin: str | None = None) -> Result:
+    return CliRunner().invoke(cli, arguments, input=stdin)
+
+
+def as_json(*arguments: str) -> Any:
+    result = run(*arguments, "--json")
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def test_without_arguments_the_help_names_every_command() -> None:
+    printed = run().output
+    for command in ("serve", "sync", "plan", "test", "hooks", "secrets", "audit", "doctor"):
+        assert command in printed
+
+
+def test_an_error_is_a_sentence_on_standard_error_and_exit_code_1(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["hookledger", "hooks", "show", "nobody"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err) == ("", "hookledger: There is no hook `nobody`.\n")
+
+
+def test_a_bad_setting_is_named_before_anything_is_touched(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], data: Path
+) -> None:
+    monkeypatch.setenv("HOOKLEDGER_PORT", "http")
+    monkeypatch.setattr("sys.argv", ["hookledger", "hooks", "list"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    assert "HOOKLEDGER_PORT" in capsys.readouterr().err
+    assert not data.exists()
+
+
+def test_wrong_usage_is_exit_code_2() -> None:
+    assert run("hooks", "list", "--colour").exit_code == 2
+
+
+def test_hooks_are_listed_and_shown(hook: str) -> None:
+    (row,) = as_json("hooks", "list")
+    assert (row["name"], row["enabled"], row["secrets"]) == (hook, True, [])
+    assert as_json("hooks", "list", "--trigger", "credentials-exchange") == []
+    assert as_json("hooks", "list", "--disabled") == []
+    assert as_json("hooks", "show", hook)["script"].startswith("def hook(")
+    assert hook in run("hooks", "list").output
+    assert "def hook(" in run("hooks", "show", hook).output
+
+
+def test_an_empty_table_says_what_to_do() -> None:
+    assert "sync --once" in run("hooks", "list").output
+
+
+def test_markup_and_control_characters_in_names_stay_text(hook: str) -> None:
+    assert run("hooks", "disable", hook, "--reason", "[red]\x1b[2Jgone[/red]").exit_code == 0
+    printed = run("audit", "query").output
+    assert "[red]" in printed
+    assert "\x1b" not in printed
+
+
+def test_a_hook_is_disabled_with_a_reason_that_is_in_its_history(hook: str) -> None:
+    assert "is disabled" in run("hooks", "disable", hook, "--reason", "it misbehaves").output
+    assert as_json("hooks", "list", "--disabled")[0]["break_glass"] is True
+    assert "is enabled" in run("hooks", "enable", hook).output
+    history = as_json("hooks", "history", hook)
+    assert [event["type"] for event in history[:2]] == [
+        "trigger.hook_enabled",
+        "trigger.hook_disabled",
+    ]
+    assert history[1]["reason"] == "it misbehaves"
+    assert history[1]["actor"].startswith("cli:")
+
+
+def test_secrets_come_from_standard_input_and_are_never_printed(hook: str, data: Path) -> None:
+    value = "sk-0123456789abcdef"
+    (missing,) = as_json("secrets", "list", hook)
+    assert missing == {"name": "API_KEY", "set": False, "required": True}
+    printed = run("secrets", "set", hook, "API_KEY", stdin=f"{value}\n")
+    assert printed.exit_code == 0, printed.output
+    assert value not in printed.output
+    assert as_json("secrets", "list", hook)[0]["set"] is True
+    assert value not in run("audit", "query", "--format", "json").output
+    for file in data.rglob("*"):
+        assert not file.is_file() or value.encode() not in file.read_bytes()
+    assert run("secrets", "rm", hook, "API_KEY").exit_code == 0
+    assert as_json("secrets", "list", hook)[0]["set"] is False
+
+
+def test_the_data_directory_and_the_key_are_for_their_owner_only(hook: str, data: Path) -> None:
+    assert data.stat().st_mode & 0o777 == 0o700
+    assert (data / "master.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_client_is_created_listed_and_revoked() -> None:
+    made = as_json("clients", "create", "monitor", "--scope", "read:audit")
+    assert set(made) == {"client_id", "client_secret", "access_token"}
+    (listed,) = as_json("clients", "list")
+    assert (listed["name"], listed["scopes"], listed["revoked"]) == (
+        "monitor",
+        ["read:audit"],
+        False,
+    )
+    with open_storage() as storage:
+        assert hash_credential(made["access_token"]) in storage.hooks.table.tokens
+    assert run("clients", "revoke", made["client_id"]).exit_code == 0
+    assert as_json("clients", "list")[0]["revoked"] is True
+    with open_storage() as storage:
+        assert storage.hooks.table.tokens == {}
+    assert made["access_token"] not in run("audit", "query", "--format", "json").output
+
+
+def test_a_client_with_an_unknown_scope_is_refused() -> None:
+    result = run("clients", "create", "monitor", "--scope", "read:everything")
+    assert "read:everything" in str(result.exception)
+    assert as_json("clients", "list") == []
+
+
+def test_the_history_is_filtered_and_comes_in_every_format(hook: str) -> None:
+    run("hooks", "disable", hook, "--reason", "=1+1")
+    events = json.loads(run("audit", "query", "--hook", hook, "--format", "json").stdout)
+    assert {event["hook_name"] for event in events} == {hook}
+    lines = run("audit", "query", "--format", "ndjson").stdout.splitlines()
+    positions = [json.loads(line)["position"] for line in lines]
+    assert positions == sorted(positions, reverse=True)
+    rows = list(csv.DictReader(io.StringIO(run("audit", "query", "--format", "csv").stdout)))
+    assert len(rows) == len(lines)
+    assert rows[0]["reason"] == "'=1+1"
+    assert json.loads(run("audit", "query", "--type", "client", "--format", "json").stdout) == []
+    assert len(run("audit", "query", "--limit", "1", "--format", "ndjson").stdout.splitlines()) == 1
+
+
+def test_a_rebuild_yields_the_same(hook: str) -> None:
+    before = as_json("hooks", "list"), run("audit", "query", "--format", "json").stdout
+    result = run("rebuild")
+    assert result.exit_code == 0, result.output
+    assert "position 3" in result.output
+    assert (as_json("hooks", "list"), run("audit", "query", "--format", "json").stdout) == before
+
+
+def test_a_master_key_is_rotated_and_the_old_one_retired(hook: str) -> None:
+    run("secrets", "set", hook, "API_KEY", stdin="sk-0123456789abcdef")
+    (old,) = as_json("keys", "list")
+    assert run("keys", "rotate").exit_code == 0
+    assert len(as_json("keys", "list")) == 2
+    assert run("keys", "retire", old["id"]).exit_code == 0
+    with open_storage() as storage:
+        row = storage.hooks.table.find_hook(hook)
+        assert row is not None
+        assert storage.vault.open(row.id, row.secrets["API_KEY"]) == "sk-0123456789abcdef"
+
+
+def test_nothing_was_invoked_and_nothing_is_dead() -> None:
+    assert as_json("invocations") == []
+    assert as_json("queue", "list") == {"waiting": 0, "running": 0, "dead": []}
+    assert run("logs").output == ""
