@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 _FORBIDDEN_CLAIM_HOSTS = ("auth0.com", "webtask.io", "webtask.run")
-"""Auth0 drops claims named by URLs of these hosts and their subdomains (Client Credentials docs)."""
+"""Auth0 drops claims named by URLs of these hosts and their subdomains (its docs say so)."""
 
 
 def no_effects(payload: Mapping[str, Any], result: object) -> dict[str, Any]:  # noqa: ARG001

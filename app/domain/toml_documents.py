@@ -86,12 +86,10 @@ class TomlDocument:
         return None
 
 
-def printable(text: str) -> str:
+def printable(text: str, length: int = _MAX_SHOWN) -> str:
     """Make foreign text fit to be shown: cut, and without characters that steer a terminal."""
-    cut = text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
-    return "".join(
-        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in cut
-    )
+    cut = text if len(text) <= length else f"{text[:length]}…"
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in cut)
 
 
 def _unreadable(file: str, message: str, line: int | None = None) -> Rejected:
