@@ -5,16 +5,20 @@ Knows no domain word. Modules log through ``logging.getLogger("hookledger.<room>
 
 from __future__ import annotations
 
+import json
 import logging
+import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Literal
 
 import structlog
 
 MASK = "***"
-_SHORTEST_MASKED = 4
+SHORTEST_MASKED = 4
 """Shorter values occur in ordinary text all the time; masking them would garble every line."""
+
+Mask = Callable[[str], str]
 
 
 def set_up_logging(level: str, style: Literal["console", "json"]) -> None:
@@ -49,9 +53,28 @@ def set_up_logging(level: str, style: Literal["console", "json"]) -> None:
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
-def mask(text: str, values: Iterable[str]) -> str:
-    """Replace each of ``values`` in ``text``; values under four characters are left alone."""
-    for value in sorted(values, key=len, reverse=True):
-        if len(value) >= _SHORTEST_MASKED:
-            text = text.replace(value, MASK)
-    return text
+def mask_for(values: Iterable[str]) -> Mask:
+    """Return a function that masks ``values`` in a text.
+
+    The rule: every value of at least four characters, wherever it occurs, also inside longer text;
+    also as JSON and Python write it (escaped), and each line of a value of several lines by itself.
+    What disguises a value, say by reversing it, is not found.
+    """
+    forms = {form for value in values for form in _forms(value) if len(form) >= SHORTEST_MASKED}
+    if not forms:
+        return str
+    longest_first = sorted(forms, key=len, reverse=True)
+    pattern = re.compile("|".join(map(re.escape, longest_first)))
+
+    def masked(text: str) -> str:
+        return pattern.sub(MASK, text)
+
+    return masked
+
+
+def _forms(value: str) -> Iterator[str]:
+    yield value
+    yield json.dumps(value)[1:-1]
+    yield json.dumps(value, ensure_ascii=False)[1:-1]
+    yield repr(value)[1:-1]
+    yield from value.splitlines()

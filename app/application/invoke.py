@@ -20,7 +20,7 @@ from app.domain.contracts import TriggerContract, contract_of
 from app.domain.errors import Rejected, Stalled, Transient
 from app.domain.outcomes import Call, Outcome, OutcomeKind
 from app.domain.revisions import Position
-from app.telemetry import mask
+from app.telemetry import mask_for
 
 MIN_POSITION_WAIT = 5.0
 """Seconds an invocation waits for the position its caller demands."""
@@ -212,7 +212,7 @@ class Invoker:
             return outcome.detail
         error = orjson.loads(outcome.data or b"{}")
         text = ": ".join(str(error[key]) for key in ("name", "message") if error.get(key))
-        return mask(text, self._versions.of(hook).open_secrets().values())
+        return mask_for(self._versions.of(hook).open_secrets().values())(text)
 
     async def _await_position(self, position: Position) -> None:
         if not await self._hooks.wait_for(position, timeout=MIN_POSITION_WAIT):

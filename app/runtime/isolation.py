@@ -1,0 +1,100 @@
+"""Isolation layers, what they amount to, and whether that is enough to serve."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from app.domain.errors import Problem, Stalled
+from app.runtime.zygote import Plan
+
+Policy = Literal["required", "best-effort"]
+Level = Literal["full", "container", "insufficient"]
+
+NAMESPACES = ("user", "pid", "mount", "network", "ipc", "uts")
+
+
+@dataclass(frozen=True, slots=True)
+class LayerReport:
+    """One layer, tried in a throw-away process."""
+
+    name: str
+    in_force: bool
+    why_not: str = ""
+    """What the kernel answered; empty if the layer is in force."""
+    remedy: str = ""
+    """What to grant or change to get it; empty if the layer is in force."""
+
+
+def level_of(reports: Iterable[LayerReport]) -> Level:
+    """Name what the layers amount to.
+
+    ``full``: all of them that count. ``container``: hooks are confined without namespaces, as in an
+    unprivileged container. ``insufficient``: untrusted hooks must not run.
+    """
+    reports = tuple(reports)
+    if missing(reports):
+        return "insufficient"
+    working = _in_force(reports)
+    walls = {"landlock", *(f"{name} namespace" for name in NAMESPACES if name != "user")}
+    return "full" if walls <= working else "container"
+
+
+def missing(reports: Iterable[LayerReport]) -> list[Problem]:
+    """List what stands between these layers and serving untrusted hooks; empty: nothing.
+
+    The least is seccomp, a limit on memory, a user other than root, new privileges given up, and
+    either Landlock or a mount namespace to keep files away.
+    """
+    reports = tuple(reports)
+    working = _in_force(reports)
+    needed = ["no-new-privileges", "seccomp", "memory", "uid", "process descriptors"]
+    if "mount namespace" not in working:
+        needed.append("landlock")
+    by_name = {report.name: report for report in reports}
+    return [
+        _problem(by_name.get(name) or LayerReport(name, in_force=False))
+        for name in needed
+        if name not in working
+    ]
+
+
+def demand(policy: Policy, reports: Sequence[LayerReport]) -> None:
+    """Raise ``Stalled``, with all that is missing, unless ``policy`` lets hooks run.
+
+    Whatever the policy, hooks never run as root, nor where a worker cannot be killed for certain.
+    """
+    problems = missing(reports)
+    if policy == "best-effort":
+        indispensable = ("uid", "process descriptors")
+        problems = [problem for problem in problems if problem.key in indispensable]
+    if problems:
+        raise Stalled(
+            "Hooks cannot be isolated here, so none is run. Grant what is missing"
+            + (
+                ', or set isolation = "best-effort" to run trusted hooks only.'
+                if policy == "required"
+                else "."
+            ),
+            problems=problems,
+        )
+
+
+def plan_for(reports: Iterable[LayerReport]) -> Plan:
+    """Use every layer that works."""
+    working = _in_force(reports)
+    return Plan(
+        namespaces=tuple(name for name in NAMESPACES if f"{name} namespace" in working),
+        landlock="landlock" in working,
+        seccomp="seccomp" in working,
+    )
+
+
+def _in_force(reports: Iterable[LayerReport]) -> set[str]:
+    return {report.name for report in reports if report.in_force}
+
+
+def _problem(report: LayerReport) -> Problem:
+    sentence = f"{report.why_not or 'it was not tried'}. {report.remedy}".strip()
+    return Problem(sentence, key=report.name)

@@ -1,0 +1,206 @@
+"""Tries each isolation layer in a throw-away child and prints what happened, as JSON.
+
+A layer counts as in force when what it is there to stop was seen to be stopped, not when the kernel
+accepted the call.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import resource
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from functools import partial
+
+from app.runtime import kernel, landlock, namespaces, sandbox, seccomp, zygote
+
+_PATIENCE = 10
+"""Seconds a probe may take before it counts as failed."""
+
+_MUCH = 1 << 30
+
+Probe = Callable[[], None]
+"""Returns if the layer holds; raises otherwise."""
+
+
+def main(uid: str, namespaces_wanted: str, packages: str) -> None:
+    """Run as a program: print the list of ``[layer, why it is not in force]``.
+
+    Given are the user id of workers, whether to try namespaces (``true`` or ``false``), and, as
+    JSON, the folders on ``sys.path`` that only we needed.
+    """
+    sys.path[:] = [folder for folder in sys.path if folder not in json.loads(packages)]
+    results = [
+        [name, _tried(probe)] for name, probe in _probes(int(uid), json.loads(namespaces_wanted))
+    ]
+    sys.stdout.write(json.dumps(results))
+
+
+def _probes(uid: int, namespaces_wanted: bool) -> list[tuple[str, Probe]]:
+    switched_off = [(f"{name} namespace", _switched_off) for name in namespaces.FLAGS]
+    return [
+        ("no-new-privileges", _no_new_privileges),
+        ("seccomp", _seccomp),
+        ("landlock", _landlock),
+        ("memory", _memory),
+        ("uid", partial(_uid, uid)),
+        ("processes", partial(_processes, uid)),
+        ("process descriptors", _process_descriptors),
+        *(_namespace_probes() if namespaces_wanted else switched_off),
+        ("standard library", partial(_standard_library, uid, namespaces_wanted)),
+    ]
+
+
+def _namespace_probes() -> list[tuple[str, Probe]]:
+    # Root needs no user namespace to make the others.
+    user: list[tuple[str, Probe]] = [("user namespace", partial(namespaces.enter, ["user"]))]
+    return [
+        *([] if os.getuid() == 0 else user),
+        ("pid namespace", _pid_namespace),
+        ("mount namespace", _mount_namespace),
+        ("network namespace", _network_namespace),
+        ("ipc namespace", partial(_enter, "ipc")),
+        ("uts namespace", partial(_enter, "uts")),
+    ]
+
+
+def _switched_off() -> None:
+    raise OSError("namespaces are switched off")
+
+
+def _tried(probe: Probe) -> str:
+    """Return why the layer is not in force, or nothing."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        _report(probe, writing)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as answer:
+        text = answer.read().decode()
+    os.waitpid(child, 0)
+    if text == "ok":
+        return ""
+    return text or "the probe was killed"
+
+
+def _report(probe: Probe, writing: int) -> None:
+    signal.alarm(_PATIENCE)
+    answer = "ok"
+    try:
+        probe()
+    except BaseException as error:  # noqa: BLE001 (whatever happens is the answer)
+        answer = str(error) or type(error).__name__
+    os.write(writing, answer.encode())
+    os._exit(0)
+
+
+def _no_new_privileges() -> None:
+    kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+    _expect(kernel.prctl(kernel.PR_GET_NO_NEW_PRIVS) == 1, "the setting did not stick")
+
+
+def _seccomp() -> None:
+    kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+    seccomp.install(seccomp.encode(seccomp.assemble(kernel.architecture())))
+    for attempt in (partial(socket.socket, socket.AF_INET), os.fork):
+        _expect_refusal(attempt, "the filter was accepted but lets forbidden calls through")
+
+
+def _landlock() -> None:
+    ruleset = landlock.build_ruleset([])
+    kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+    landlock.restrict_self(ruleset)
+    _expect_refusal(
+        partial(os.open, "/", os.O_RDONLY), "the rules were accepted but files can be opened"
+    )
+
+
+def _memory() -> None:
+    sandbox.set_limit(resource.RLIMIT_AS, 256 << 20)
+    try:
+        bytearray(_MUCH)
+    except MemoryError:
+        return
+    raise OSError("the limit was accepted but more memory was granted")
+
+
+def _uid(uid: int) -> None:
+    if os.getuid() == 0:
+        os.setgroups([])
+        os.setresgid(uid, uid, uid)
+        os.setresuid(uid, uid, uid)
+    _expect(os.getuid() != 0, "still root")
+
+
+def _processes(uid: int) -> None:
+    if os.getuid() != 0:
+        raise OSError("the server does not run as root, so workers share its user's count")
+    _uid(uid)
+    sandbox.set_limit(resource.RLIMIT_NPROC, 1)
+    _expect_refusal(os.fork, "the limit was accepted but a process was made")
+
+
+def _process_descriptors() -> None:
+    descriptor = os.pidfd_open(os.getpid())
+    signal.pidfd_send_signal(descriptor, signal.SIGCONT)
+
+
+def _pid_namespace() -> None:
+    _enter("pid")
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if os.getpid() == 1 else 1)
+    _, status = os.waitpid(child, 0)
+    _expect(status == 0, "the first process of the namespace is not number 1")
+
+
+def _mount_namespace() -> None:
+    readable = zygote.readable_paths()
+    _enter("mount")
+    namespaces.build_tree(readable)
+    for path in ("/etc", "/proc", "/dev"):
+        _expect(not os.path.exists(path), f"{path} can still be seen")  # noqa: PTH110 (a bare look)
+    _expect(os.access(readable[0], os.R_OK), f"{readable[0]} cannot be read")
+
+
+def _network_namespace() -> None:
+    _enter("network")
+    names = {name for _, name in socket.if_nameindex()}
+    _expect(names <= {"lo"}, f"other interfaces can be seen: {', '.join(sorted(names))}")
+
+
+def _standard_library(uid: int, namespaces_wanted: bool) -> None:
+    folder = os.path.dirname(os.__file__)  # noqa: PTH120 (a bare look)
+    if namespaces_wanted:
+        with contextlib.suppress(OSError):
+            _mount_namespace()
+    if os.getuid() == 0:
+        _uid(uid)
+    try:
+        os.listdir(folder)  # noqa: PTH208 (a bare look)
+    except OSError as error:
+        raise OSError(f"{folder} cannot be read by user {uid}: {error.strerror}") from None
+
+
+def _enter(name: str) -> None:
+    first = [] if os.getuid() == 0 else ["user"]
+    namespaces.enter([*first, name])
+
+
+def _expect(holds: bool, complaint: str) -> None:
+    if not holds:
+        raise OSError(complaint)
+
+
+def _expect_refusal(attempt: Callable[[], object], complaint: str) -> None:
+    try:
+        made = attempt()
+    except OSError:
+        return
+    if made == 0:
+        os._exit(0)
+    raise OSError(complaint)

@@ -1,0 +1,63 @@
+"""A call on its way through the runtime: waiting, started, answered."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from time import monotonic
+
+from app.domain.outcomes import Call, LogLine, Outcome, OutcomeKind
+
+KEPT_LINES = 20
+"""Last lines of a call that its outcome carries."""
+
+
+class Ticket:
+    """One call; times are seconds of the monotonic clock."""
+
+    __slots__ = ("asked", "call", "future", "last_lines", "log_bytes", "start_before", "started")
+
+    def __init__(self, call: Call, future: asyncio.Future[Outcome]) -> None:
+        self.call = call
+        self.future = future
+        self.asked = monotonic()
+        self.start_before = self.asked + call.timeout
+        self.started = 0.0
+        """0 as long as the hook cannot have started."""
+        self.log_bytes = 0
+        self.last_lines: deque[LogLine] | None = None
+
+    @property
+    def deadline(self) -> float:
+        """When the started call is killed."""
+        return self.started + self.call.timeout
+
+    def keep(self, line: LogLine) -> None:
+        """Remember a line, if it is among the last."""
+        if self.last_lines is None:
+            self.last_lines = deque(maxlen=KEPT_LINES)
+        self.last_lines.append(line)
+
+    def settle(self, kind: OutcomeKind, data: bytes | None = None, detail: str = "") -> float:
+        """Answer the caller, unless it no longer waits; return how long the hook ran."""
+        now = monotonic()
+        started = self.started or now
+        ran = now - started
+        if not self.future.done():
+            self.future.set_result(
+                Outcome(
+                    kind,
+                    data,
+                    detail,
+                    tuple(self.last_lines) if self.last_lines else (),
+                    started - self.asked,
+                    ran,
+                )
+            )
+        return ran
+
+    def forget_start(self) -> None:
+        """Undo a start that never happened, so that another worker can take the call."""
+        self.started = 0.0
+        self.last_lines = None
+        self.log_bytes = 0

@@ -1,0 +1,296 @@
+"""The server's side of one worker: send calls, take answers, keep deadlines, judge ends.
+
+Rules, for a worker that may at any time be hostile:
+1. A script is sent only to a worker that said it is confined, and whose process we can kill.
+2. A sync worker answers in order; only the oldest unanswered call counts as started, its clock
+   begins when it becomes the oldest. In an async worker every call counts as started when sent.
+3. Whoever sends what the protocol does not allow, or more than it may, is killed.
+4. Calls that had not started are handed back; the others are settled with what is known.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import json
+from time import monotonic
+from typing import cast
+
+from app.domain.errors import HookledgerError
+from app.domain.outcomes import OutcomeKind
+from app.runtime import protocol, verdicts
+from app.runtime.alarms import Alarm
+from app.runtime.lines import Lines
+from app.runtime.owners import Owner
+from app.runtime.pace import Pace
+from app.runtime.processes import Process
+from app.runtime.protocol import Violation
+from app.runtime.tickets import Ticket
+from app.runtime.verdicts import Verdict
+
+LOAD_SECONDS = 10.0
+"""How long a worker may take to be ready, the top level of its script included."""
+
+EXIT_SECONDS = 0.25
+"""How long a worker that closed its connection may take to end before it is killed for it."""
+
+
+class _State(enum.Enum):
+    STARTING = enum.auto()
+    LOADING = enum.auto()
+    READY = enum.auto()
+    ENDED = enum.auto()
+
+
+class Worker(asyncio.Protocol):
+    """One worker, from before its process exists until after it is gone."""
+
+    def __init__(self, number: int, owner: Owner, layers: frozenset[str], output: int) -> None:
+        self.number = number
+        self.idle_since = monotonic()
+        limits = owner.limits
+        self._owner = owner
+        self._layers = layers
+        self._frames = protocol.Frames(max(limits.result_bytes + 1, 2 * protocol.RECEIVE_BYTES))
+        self._result_bytes = limits.result_bytes
+        self._lines = Lines(owner, limits)
+        self._process = Process(output, self._raw_line, limits.log_bytes_per_call)
+        self._transport: asyncio.Transport | None = None
+        self._state = _State.STARTING
+        self._confined = False
+        self._was_ready = False
+        self._lost = False
+        self._is_async = False
+        self._pace = Pace(is_async=False)
+        self._calls: dict[int, Ticket] = {}
+        """Unanswered calls in the order they were sent."""
+        self._last_number = 0
+        self._alarm = Alarm(self._overdue)
+        self._alarm.by(monotonic() + LOAD_SECONDS)
+
+    @property
+    def load(self) -> int:
+        """How many calls are in flight."""
+        return len(self._calls)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the script is loaded."""
+        return self._state is _State.READY
+
+    @property
+    def has_room(self) -> bool:
+        """Whether another call may be sent now."""
+        return self._state is _State.READY and len(self._calls) < self._pace.depth
+
+    def send(self, ticket: Ticket) -> None:
+        """Send a call; only to a worker that has room."""
+        number = self._last_number = self._last_number % 0xFFFF_FFFF + 1
+        if not self._calls:
+            self._process.thaw()
+            self._begin(ticket)
+        elif self._is_async:
+            self._begin(ticket)
+        self._calls[number] = ticket
+        call = ticket.call
+        invocation_id = call.invocation_id.encode()[:255]
+        assert self._transport is not None  # noqa: S101 (a ready worker has one)
+        self._transport.write(
+            protocol.call_message(
+                number, ticket.start_before, call.timeout, invocation_id, call.payload
+            )
+        )
+
+    def freeze(self) -> None:
+        """Stop the process of an idle worker until it is sent a call.
+
+        Threads and tasks that a hook left behind stand still meanwhile.
+        """
+        if self._state is _State.READY and not self._calls:
+            self._process.freeze()
+
+    def end(self, kind: OutcomeKind, detail: str) -> None:
+        """Kill it; started calls end as told, the others are handed back."""
+        self._end((kind, detail))
+
+    def attach(self, descriptor: int) -> None:
+        """Take over the process descriptor."""
+        self._process.attach(descriptor)
+        self._send_script()
+
+    def never_started(self, reason: str, *, try_again: bool) -> None:
+        """Note that there is and will be no process."""
+        self._process.exited(None)
+        detail = f"The hook's worker could not start: {reason}."
+        if try_again:
+            self._end((OutcomeKind.CRASHED, detail))
+        else:
+            self._refuse(OutcomeKind.CRASHED, None, detail)
+
+    def exited(self, status: int | None) -> None:
+        """Note how the process ended; what it sent before is read before it is judged."""
+        self._process.exited(status)
+        if self._transport is None or self._transport.is_closing():
+            self._judge()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport (``asyncio.Protocol``)."""
+        # A stream socket's; uvloop's is not derived from the class it stands for.
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Take messages (``asyncio.Protocol``)."""
+        try:
+            for number, kind, body in self._frames.feed(data):
+                if self._state is _State.ENDED:
+                    return
+                if kind in (protocol.RESULT, protocol.ERROR):
+                    self._take_answer(number, kind, body)
+                else:
+                    self._take_other(number, kind, body)
+        except Violation as violation:
+            self._convict(str(violation))
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (asyncio's signature)
+        """Judge now, or when the process has had the time to end (``asyncio.Protocol``)."""
+        if self._process.gone:
+            self._judge()
+        elif self._state is not _State.ENDED:
+            self._state = _State.ENDED
+            self._alarm.silence()
+            self._alarm.by(monotonic() + EXIT_SECONDS)
+
+    def _begin(self, ticket: Ticket) -> None:
+        ticket.started = monotonic()
+        self._alarm.by(ticket.deadline)
+
+    def _take_answer(self, number: int, kind: int, body: bytes) -> None:
+        ticket = self._calls.get(number)
+        if ticket is None or not (self._is_async or number == next(iter(self._calls))):
+            raise Violation("answered a call that was not its turn")
+        if len(body) > self._result_bytes:
+            raise Violation(f"answered {len(body)} bytes; {self._result_bytes} are the most")
+        self._process.settle_output()
+        succeeded = kind == protocol.RESULT
+        outcome = OutcomeKind.SUCCEEDED if succeeded else OutcomeKind.ERRORED
+        self._pace.learn(ticket.settle(outcome, body or None))
+        self._close_call(number)
+
+    def _close_call(self, number: int) -> None:
+        del self._calls[number]
+        self._lines.answered()
+        if not self._calls:
+            self.idle_since = monotonic()
+        elif not self._is_async:
+            self._begin(next(iter(self._calls.values())))
+        self._owner.freed()
+
+    def _take_other(self, number: int, kind: int, body: bytes) -> None:
+        if kind == protocol.LOG:
+            self._lines.take(number, self._calls.get(number), body)
+        elif kind == protocol.SKIPPED and number == next(iter(self._calls), 0):
+            ticket = self._calls[number]
+            ticket.forget_start()
+            outcome, detail = verdicts.overloaded(ticket.call.timeout, verdicts.BUSY)
+            ticket.settle(outcome, detail=detail)
+            self._close_call(number)
+        elif kind == protocol.CONFINED and self._state is _State.STARTING and not self._confined:
+            self._check_layers(body)
+            self._send_script()
+        elif kind == protocol.READY and self._state is _State.LOADING:
+            self._is_async = body == b"\x01"
+            self._pace = Pace(is_async=self._is_async)
+            self._state = _State.READY
+            self._was_ready = True
+            self._alarm.silence()
+            self.idle_since = monotonic()
+            self._owner.ready()
+        elif kind == protocol.LOAD_FAILED and self._state is _State.LOADING:
+            self._refuse(OutcomeKind.ERRORED, body)
+        else:
+            raise Violation(f"sent a message of kind {kind:#x} where it has no place")
+
+    def _raw_line(self, text: str) -> None:
+        self._lines.take_raw(text, self._calls.values())
+
+    def _check_layers(self, body: bytes) -> None:
+        lacking = self._layers - set(json.loads(body))
+        if lacking:
+            raise Violation(f"is not confined by {', '.join(sorted(lacking))}")
+        self._confined = True
+
+    def _send_script(self) -> None:
+        if self._state is not _State.STARTING or not (self._confined and self._process.attached):
+            return
+        try:
+            body = self._owner.load_message()
+        except HookledgerError as error:
+            self._refuse(OutcomeKind.CRASHED, None, str(error))
+            return
+        self._state = _State.LOADING
+        assert self._transport is not None  # noqa: S101 (it said that it is confined)
+        self._transport.write(protocol.message(0, protocol.LOAD, body))
+
+    def _overdue(self) -> None:
+        if self._state is _State.ENDED:
+            self._convict("closed its connection")
+        elif self._state is _State.LOADING:
+            self._refuse(*verdicts.LOADING_TOOK_TOO_LONG)
+        elif self._state is _State.STARTING:
+            self._refuse(*verdicts.STARTING_TOOK_TOO_LONG)
+        else:
+            self._end_late_calls()
+
+    def _end_late_calls(self) -> None:
+        now = monotonic()
+        started = [ticket for ticket in self._calls.values() if ticket.started]
+        late = [ticket for ticket in started if ticket.deadline <= now]
+        if not late:
+            for ticket in started:
+                self._alarm.by(ticket.deadline)
+            return
+        self._process.settle_output()
+        for ticket in late:
+            kind, detail = verdicts.timed_out(ticket.call.timeout)
+            ticket.settle(kind, detail=detail)
+        self._end(verdicts.innocent("passed its deadline"))
+
+    def _convict(self, what: str) -> None:
+        self._conclude(verdicts.violated(what))
+
+    def _judge(self) -> None:
+        if not self._lost:
+            reason = self._lines.last_raw
+            self._conclude(verdicts.verdict_on(self._process.status, self._owner.limits, reason))
+
+    def _conclude(self, verdict: Verdict) -> None:
+        """End with a verdict on the calls that run, or on the script if it is not yet loaded."""
+        no_fault_of_the_script = self._process.gone and self._process.status is None
+        if self._was_ready or no_fault_of_the_script:
+            self._end(verdict)
+        else:
+            kind, detail = verdict
+            self._refuse(kind, None, detail)
+
+    def _refuse(self, kind: OutcomeKind, data: bytes | None, detail: str = "") -> None:
+        self._owner.refused(kind, data, detail)
+        self._end((kind, detail))
+
+    def _end(self, verdict: Verdict) -> None:
+        """Kill it, settle what had started with the verdict, hand back what had not."""
+        if self._lost:
+            return
+        self._lost = True
+        self._state = _State.ENDED
+        self._alarm.silence()
+        self._process.settle_output()
+        self._process.kill()
+        if self._transport is not None:
+            self._transport.abort()
+        calls, self._calls = self._calls, {}
+        unstarted = [ticket for ticket in calls.values() if not ticket.started]
+        kind, detail = verdict
+        for ticket in calls.values():
+            if ticket.started:
+                ticket.settle(kind, detail=self._owner.mask(detail))
+        self._owner.lost(self.number, unstarted)

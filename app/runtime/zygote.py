@@ -1,0 +1,244 @@
+"""The process that workers are forked from: started clean, holding no secret, never running a hook.
+
+It is executed by the server with an empty environment and one socket. A fork of it is a worker in
+3 ms where a new interpreter takes 40, and inherits nothing of the server. Two processes: the first
+waits, so that nobody is left behind as a zombie; the second, the first of a pid namespace where
+there may be one, forks and reaps workers. When the socket closes, all of them end.
+
+Single-threaded for good: a fork copies one thread only.
+"""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import fcntl
+import gc
+import importlib
+import json
+import os
+import select
+import signal
+import socket
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from app.runtime import kernel, landlock, namespaces, protocol, sandbox, seccomp, worker
+
+MESSAGE_BYTES = 65536
+
+PREIMPORTED = (
+    "_strptime abc argparse array ast asyncio base64 binascii bisect bz2 calendar cmath "
+    "collections collections.abc colorsys concurrent.futures concurrent.futures.thread "
+    "contextlib contextvars copy csv ctypes dataclasses datetime decimal difflib email "
+    "email.headerregistry email.message email.mime.multipart email.mime.text email.policy "
+    "email.utils encodings.ascii encodings.cp1252 encodings.idna encodings.latin_1 "
+    "encodings.punycode encodings.utf_16 encodings.utf_8_sig enum fnmatch fractions functools "
+    "gettext glob graphlib gzip hashlib heapq hmac html html.parser http http.client "
+    "http.cookies importlib.metadata importlib.resources inspect io ipaddress itertools json "
+    "keyword linecache locale logging logging.config lzma math mimetypes mmap numbers operator "
+    "os pathlib pickle platform pprint queue quopri random re reprlib sched secrets select "
+    "selectors shlex signal socket sqlite3 ssl statistics string stringprep struct tempfile "
+    "textwrap threading time timeit tokenize tomllib traceback types typing unicodedata "
+    "urllib.error urllib.parse urllib.request uuid warnings weakref xml.etree.ElementTree zlib "
+    "zoneinfo"
+)
+"""What hooks commonly import. Extension modules with libraries of their own can only be loaded
+here, since a worker sees the standard library and nothing else of the disk."""
+
+ZONES = ("/usr/share/zoneinfo",)
+
+_OUT_OF_MEMORY_SCORE = "500"
+"""When the machine runs out of memory, workers go before the server."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to confine workers by; found out before by trying it."""
+
+    namespaces: tuple[str, ...]
+    landlock: bool
+    seccomp: bool
+
+
+def main(descriptor: str, plan_text: str, packages: str) -> None:
+    """Run as a program.
+
+    Given are the control socket's descriptor, the plan as JSON, and, as JSON, the folders on
+    ``sys.path`` that only we needed.
+    """
+    control = socket.socket(fileno=int(descriptor))
+    given = json.loads(plan_text)
+    plan = Plan(tuple(given["namespaces"]), given["landlock"], given["seccomp"])
+    sys.path[:] = [folder for folder in sys.path if folder not in json.loads(packages)]
+    # A hook finds here neither our arguments nor our environment.
+    sys.argv[:] = [""]
+    os.environ.clear()
+    _import_ahead()
+    kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:  # noqa: PTH123 (a kernel's file)
+        score.write(_OUT_OF_MEMORY_SCORE)
+    if plan.namespaces:
+        namespaces.enter(plan.namespaces)
+    if child := os.fork():
+        _wait_for_all(child, control)
+    kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+    _Zygote(control, plan).run()
+
+
+def readable_paths() -> list[str]:
+    """List what workers may read: the standard library, and the time zones it reads."""
+    folders = [path for path in (*sys.path, *ZONES) if os.path.exists(path)]  # noqa: PTH110 (before anything else may be imported)
+    return [
+        path
+        for path in folders
+        if not any(path.startswith(f"{other}/") for other in folders if other != path)
+    ]
+
+
+class _Zygote:
+    def __init__(self, control: socket.socket, plan: Plan) -> None:
+        self._control = control
+        self._children: dict[int, tuple[int, int]] = {}
+        """Descriptor of a worker's process to the worker's number and pid."""
+        self._nothing = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+        self._nested = namespaces.NestedPids() if "pid" in plan.namespaces else None
+        readable = readable_paths()
+        if "mount" in plan.namespaces:
+            namespaces.build_tree(readable)
+        else:
+            os.chdir("/")
+        entries = [entry for path in readable for entry in _entries(path)]
+        self._ruleset = landlock.build_ruleset(entries) if plan.landlock else None
+        machine = kernel.architecture()
+        self._filter = seccomp.encode(seccomp.assemble(machine)) if plan.seccomp else None
+
+    def run(self) -> NoReturn:
+        gc.collect()
+        # Collected never again: a collection in a worker would copy the pages it touches.
+        gc.freeze()
+        self._say({"up": os.getpid()})
+        poll = select.poll()
+        poll.register(self._control, select.POLLIN)
+        while True:
+            for fd, _ in poll.poll():
+                if fd != self._control.fileno():
+                    poll.unregister(fd)
+                    self._reap(fd)
+                elif (started := self._serve_request()) is not None:
+                    poll.register(started, select.POLLIN)
+
+    def _serve_request(self) -> int | None:
+        try:
+            data, fds, _, _ = socket.recv_fds(self._control, MESSAGE_BYTES, 2)
+        except OSError:
+            self._end()
+        if not data:
+            self._end()
+        request = json.loads(data)
+        try:
+            pid, process = self._fork(request, fds)
+        except OSError as error:
+            self._say({"worker": request["worker"], "failed": str(error)})
+            return None
+        finally:
+            for fd in fds:
+                os.close(fd)
+        self._children[process] = (request["worker"], pid)
+        self._say({"worker": request["worker"], "started": pid}, process)
+        return process
+
+    def _fork(self, request: Mapping[str, Any], fds: list[int]) -> tuple[int, int]:
+        if self._nested is not None:
+            self._nested.begin()
+        try:
+            pid = os.fork()
+            if pid == 0:
+                self._become_worker(request, *fds)
+        finally:
+            if self._nested is not None:
+                self._nested.end()
+        return pid, os.pidfd_open(pid)
+
+    def _become_worker(self, request: Mapping[str, Any], connection: int, output: int) -> NoReturn:
+        try:
+            kept = self._arrange_descriptors(connection, output)
+            layers = sandbox.confine(
+                sandbox.Confinement(
+                    memory_bytes=request["memory"],
+                    uid=request["uid"],
+                    ruleset=kept,
+                    filter=self._filter,
+                    first_closed=4,
+                )
+            )
+            worker.serve(socket.socket(fileno=3), layers)
+        except BaseException as error:  # noqa: BLE001 (nothing may return into the zygote's loop)
+            with contextlib.suppress(OSError):
+                os.write(2, f"{type(error).__name__}: {error}\n".encode())
+        finally:
+            os._exit(protocol.EXIT_UNCONFINED)
+
+    def _arrange_descriptors(self, connection: int, output: int) -> int | None:
+        """Leave 0 to 3 to the worker; return where the rule set is now, until 4 up are closed."""
+        # First out of the way of 0 to 3, whatever numbers we were given.
+        high = [_move_up(fd) for fd in (self._nothing, output, output, connection)]
+        ruleset = None if self._ruleset is None else _move_up(self._ruleset)
+        for target, fd in enumerate(high):
+            os.dup2(fd, target)
+        return ruleset
+
+    def _reap(self, process: int) -> None:
+        number, _ = self._children.pop(process)
+        ended = os.waitid(os.P_PIDFD, process, os.WEXITED)
+        os.close(process)
+        if ended is not None:
+            exited = ended.si_code == os.CLD_EXITED
+            status = ended.si_status if exited else -ended.si_status
+            self._say({"worker": number, "exited": status})
+
+    def _say(self, message: dict[str, Any], *fds: int) -> None:
+        ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
+        try:
+            self._control.sendmsg([json.dumps(message).encode()], ancillary)
+        except OSError:
+            self._end()
+
+    def _end(self) -> NoReturn:
+        for process in self._children:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(process, signal.SIGKILL)
+        for process in self._children:
+            os.waitid(os.P_PIDFD, process, os.WEXITED)
+        os._exit(0)
+
+
+def _import_ahead() -> None:
+    for name in PREIMPORTED.split():
+        # A Python built without an optional module serves hooks that do not use it.
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+    ctypes = importlib.import_module("ctypes")
+    # glibc loads it to end a thread, and aborts when it cannot.
+    with contextlib.suppress(OSError):
+        ctypes.CDLL("libgcc_s.so.1")
+
+
+def _wait_for_all(child: int, control: socket.socket) -> NoReturn:
+    control.close()
+    # In a pid namespace the kernel has killed the rest with its first process; elsewhere workers
+    # ask to die with their parent, and come here to be reaped.
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            os.wait()
+    os._exit(0 if child else 1)
+
+
+def _entries(path: str) -> list[str]:
+    return landlock.entries_of_library(path) if os.path.isdir(path) else [path]  # noqa: PTH112 (symmetry with landlock)
+
+
+def _move_up(fd: int) -> int:
+    return fcntl.fcntl(fd, fcntl.F_DUPFD, 16)

@@ -1,0 +1,187 @@
+"""Runners that live as long as a module's tests, on an event loop in a thread of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+import uvloop
+
+from app.domain.outcomes import Call, HookVersion, Limits, LogLine, Outcome
+from app.runtime.doctor import probe
+from app.runtime.isolation import LayerReport, Level, level_of
+from app.runtime.runner import DEFAULT_FIRST_UID, IsolatedRunner
+
+T = TypeVar("T")
+
+ATTEMPT = """
+def attempt(action, *arguments):
+    try:
+        return {"got": repr(action(*arguments))}
+    except BaseException as error:
+        return {"refused": type(error).__name__}
+"""
+
+
+class House:
+    """A started runner, with what its hooks logged, driven from a test."""
+
+    def __init__(self, *, namespaces: bool = True, most: int = 16) -> None:
+        self.lines: list[LogLine] = []
+        self.runner = IsolatedRunner(
+            isolation="required",
+            on_log=self.lines.append,
+            clock=lambda: datetime.now(UTC),
+            worker_uid_base=DEFAULT_FIRST_UID,
+            max_workers_total=most,
+            namespaces=namespaces,
+        )
+        # As in production, and as in Python alone: each level of isolation gets one of the two.
+        self._loop = uvloop.new_event_loop() if namespaces else asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread.start()
+        self._keys = 0
+
+    def do(self, work: Coroutine[Any, Any, T], seconds: float = 60) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(seconds)
+
+    def later(self, work: Coroutine[Any, Any, T]) -> Callable[[], T]:
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        return lambda: future.result(60)
+
+    def version(
+        self,
+        script: str,
+        *,
+        secrets: dict[str, str] | None = None,
+        parameters: tuple[str, ...] = ("event", "context"),
+        **limits: int,
+    ) -> HookVersion:
+        self._keys += 1
+        given = dict(secrets or {})
+        return HookVersion(
+            key=f"version-{self._keys}",
+            hook_id=f"hook-{self._keys}",
+            name=f"hook {self._keys}",
+            trigger="test",
+            language="python",
+            script=script,
+            parameters=parameters,
+            open_secrets=lambda: given,
+            limits=Limits(**limits),
+        )
+
+    def call(
+        self, version: HookVersion, event: object = None, *, timeout: float = 10, name: str = "call"
+    ) -> Outcome:
+        return self.do(self.runner.run(version, call_with(event, timeout=timeout, name=name)))
+
+    def lines_of(self, name: str) -> list[str]:
+        return [line.text for line in self.lines if line.invocation_id == name]
+
+    def processes(self) -> dict[int, str]:
+        """Every process of the runner: pid and state; they are one session that no hook can leave."""
+        session = self.runner.launcher_pid
+        return {} if session is None else session_members(session)
+
+    def close(self) -> None:
+        self.do(self.runner.stop())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+def call_with(event: object = None, *, timeout: float = 10, name: str = "call") -> Call:
+    return Call(name, json.dumps({"event": event, "context": {"from": "a test"}}).encode(), timeout)
+
+
+def session_members(session: int) -> dict[int, str]:
+    members = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text().rpartition(") ")[2].split()
+            except OSError:
+                continue
+            if int(fields[3]) == session:
+                members[int(entry.name)] = fields[0]
+    return members
+
+
+def wait_until(holds: Callable[[], bool], seconds: float = 10) -> None:
+    end = time.monotonic() + seconds
+    pause = threading.Event()
+    while not holds():
+        assert time.monotonic() < end, "it did not happen in time"
+        pause.wait(0.01)
+
+
+@pytest.fixture(scope="session")
+def reports() -> tuple[LayerReport, ...]:
+    return probe(DEFAULT_FIRST_UID)
+
+
+@pytest.fixture(scope="module", params=["full", "container"])
+def house(request: pytest.FixtureRequest, reports: tuple[LayerReport, ...]) -> Iterator[House]:
+    """One runner per level of isolation; tests that use it run once at each."""
+    wanted: Level = request.param
+    if wanted == "full" and level_of(reports) != "full":
+        why = "; ".join(f"{r.name}: {r.why_not}" for r in reports if not r.in_force)
+        pytest.skip(f"this machine cannot isolate fully ({why})")
+    made = House(namespaces=wanted == "full")
+    made.do(made.runner.start())
+    assert made.runner.level == wanted
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def new_house() -> type[House]:
+    return House
+
+
+@pytest.fixture(scope="session")
+def until() -> Callable[[Callable[[], bool]], None]:
+    return wait_until
+
+
+@pytest.fixture(scope="session")
+def payload() -> Callable[..., Call]:
+    return call_with
+
+
+@pytest.fixture(scope="session")
+def session() -> Callable[[int], dict[int, str]]:
+    return session_members
+
+
+@pytest.fixture(scope="session")
+def attempt() -> str:
+    """Source text that hostile hooks begin with."""
+    return ATTEMPT
+
+
+@pytest.fixture(scope="session")
+def is_root() -> bool:
+    return os.getuid() == 0
+
+
+@pytest.fixture
+def private_house() -> Iterator[House]:
+    """A runner started by a server that makes its files for itself alone."""
+    before = os.umask(0o077)
+    made = House()
+    try:
+        made.do(made.runner.start())
+        yield made
+    finally:
+        os.umask(before)
+        made.close()
