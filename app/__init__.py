@@ -6,7 +6,8 @@
 
 Layers, top to bottom; imports only point down, and siblings on one line never import each other:
 
-    __main__ cli                                     ways in: parse, call, print
+    __main__                                         ``python -m app``
+    cli                                              ways in: parse, call, print
     bootstrap                                        composition root, the only reader of config
     web gitops runtime vault journal queue eventstore   adapters (beside them: projections)
     application                                      what may be asked

@@ -49,7 +49,7 @@ def enable_hook(ledger: Ledger, hook_id: str, meta: Meta) -> Position:
         if hook.path is not None and not hook.settings["enabled"]:
             raise Conflict(
                 f"Hook `{hook.name}` belongs to git, which says `enabled = false`. "
-                f"Commit `enabled = true` in `{hook.path}/hook.toml`."
+                f"Commit `enabled = true` in `{hook.path}/hook.toml` below the source's path."
             )
         trigger = ledger.find(Trigger, Trigger.create_id(hook.trigger))
         if trigger is None:

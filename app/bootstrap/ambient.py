@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 from datetime import UTC, datetime
 
-from ulid import ULID
+from ulid_transform import ulid_now
 
 from app.domain.aggregates import Meta
 
@@ -17,7 +17,7 @@ def utc_now() -> datetime:
 
 def new_id() -> str:
     """Make a ULID: 26 characters, ordered by time."""
-    return str(ULID())
+    return ulid_now()
 
 
 def cli_meta(reason: str = "") -> Meta:

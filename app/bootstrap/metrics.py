@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
@@ -43,9 +44,15 @@ class CountingJournal:
             registry=registry,
         )
 
+        # Looking a child up by its labels costs more than counting.
+        self._count = functools.cache(
+            lambda trigger, kind: self._invocations.labels(trigger, kind.value).inc
+        )
+        self._observe = functools.cache(lambda trigger: self._seconds.labels(trigger).observe)
+
     def record(self, execution: ExecutionRecord) -> None:
-        self._invocations.labels(execution.trigger, execution.kind.value).inc()
-        self._seconds.labels(execution.trigger).observe(execution.ran_ms / 1000)
+        self._count(execution.trigger, execution.kind)()
+        self._observe(execution.trigger)(execution.ran_ms / 1000)
         self._journal.record(execution)
 
     def log(self, line: LogLine) -> None:

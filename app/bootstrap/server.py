@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import secrets
-from collections.abc import AsyncIterator, Callable, Sequence
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
@@ -38,6 +41,9 @@ _log = logging.getLogger("hookledger.server")
 QUICKSTART_CLIENT = "quickstart"
 _ORPHAN_AGE = timedelta(hours=1)
 _STOP_SECONDS = 10
+_SWITCH_SECONDS = 0.0005
+"""How long a background thread (journal, projections) may hold up the event loop; Python's 5 ms
+would be the slowest answers."""
 
 Started = Callable[[str, Credentials | None], None]
 """Told the server's address, and the credentials that ``--quickstart`` made."""
@@ -49,6 +55,7 @@ async def serve_until_stopped(settings: Settings, *, quickstart: bool, started: 
     The first sync has been tried before the port opens, so that a server that answers has hooks.
     """
     set_up_logging(settings.log_level, settings.log_format)
+    sys.setswitchinterval(_SWITCH_SECONDS)
     with open_storage(settings) as storage:
         _sweep(storage)
         credentials = _quickstart_client(storage) if quickstart else None
@@ -64,6 +71,7 @@ async def serve_until_stopped(settings: Settings, *, quickstart: bool, started: 
                     access_log=False,
                     log_config=None,
                     server_header=False,
+                    proxy_headers=False,
                     date_header=True,
                     timeout_keep_alive=30,
                     timeout_graceful_shutdown=_STOP_SECONDS,
@@ -71,6 +79,8 @@ async def serve_until_stopped(settings: Settings, *, quickstart: bool, started: 
                 ),
                 partial(_announce, settings, credentials, started),
             )
+            gc.collect()
+            gc.freeze()  # what lives as long as the server need not be looked at again and again
             await server.serve()
 
 
@@ -193,6 +203,22 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, listening: Callable[[int], None]) -> None:
         super().__init__(config)
         self._listening = listening
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop at SIGTERM and SIGINT, and stay alive to close what is open.
+
+        The library raises the signal again once it has stopped serving, which would end the process
+        before the journal is written and the workers have ended.
+        """
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
 
     async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
         await super().startup(sockets)  # type: ignore[arg-type]

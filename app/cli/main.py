@@ -6,6 +6,7 @@ Exit codes: 0 done; 1 refused or failed, with the reason on standard error; 2 wr
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib.metadata import version
 from typing import Annotated
@@ -56,13 +57,14 @@ def root(
 
 def main() -> None:
     """Run the command and turn its errors into sentences and exit codes."""
+    os.umask(0o077)  # whatever is written holds facts about hooks: for its owner only
     try:
         cli()
     except HookledgerError as error:
         print_error(error)
         sys.exit(1)
     except SettingsError as error:
-        errors.print(f"hookledger: {error}", style="red", markup=False, highlight=False)
+        errors.print(f"hookledger: {error}", style="red", markup=False, soft_wrap=True)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

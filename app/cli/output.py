@@ -55,7 +55,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, emp
 
 def print_error(error: HookledgerError) -> None:
     """Print what went wrong, with every problem on a line of its own."""
-    errors.print(f"hookledger: {error}", style="red", markup=False, highlight=False)
+    errors.print(f"hookledger: {error}", style="red", markup=False, soft_wrap=True)
 
 
 def short(commit: str | None) -> str:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection, Iterable
 from datetime import timedelta
 from pathlib import Path
 
-from ulid import ULID
+from ulid_transform import ulid_now
 
 from app.application.ports import Clock
 from app.domain.errors import Conflict, NotFound, Rejected, Stalled
@@ -80,7 +80,7 @@ class SealingVault:
 
         A key whose secret never reaches an event is an orphan, removed by ``sweep``.
         """
-        key_id = str(ULID())
+        key_id = ulid_now()
         try:
             plain = value.encode()
         except UnicodeEncodeError:
@@ -224,7 +224,7 @@ class SealingVault:
             with self._table.writing():
                 master = self._keyring.current
                 root = self._table.root_born_under(master.id)
-                root_id = root.key_id if root else self._add("root", str(ULID()), new_key())
+                root_id = root.key_id if root else self._add("root", ulid_now(), new_key())
             self._roots[master.id] = root_id
         return root_id
 

@@ -110,8 +110,8 @@ def _load(server: Measured, path: str, script: Path, connections: int, seconds: 
     bad = re.search(r"Non-2xx or 3xx responses: (\d+)", done.stdout)
     return Round(
         rate=float(_found(r"Requests/sec:\s+([\d.]+)", done.stdout)),
-        median_ms=_milliseconds(_found(r"50%\s+(\S+)", done.stdout)),
-        p99_ms=_milliseconds(_found(r"99%\s+(\S+)", done.stdout)),
+        median_ms=_milliseconds(_found(r"^ +50% +(\S+)", done.stdout)),
+        p99_ms=_milliseconds(_found(r"^ +99% +(\S+)", done.stdout)),
         cpu_us=used / max(answers, 1) * 1e6,
         failures=int(bad[1]) if bad else 0,
     )
@@ -128,7 +128,7 @@ def _lua(token: str) -> str:
 
 
 def _found(pattern: str, text: str) -> str:
-    found = re.search(pattern, text)
+    found = re.search(pattern, text, re.MULTILINE)
     if found is None:
         raise RuntimeError(f"the load generator printed something else:\n{text}")
     return found[1]
