@@ -10,6 +10,7 @@ Layers, top to bottom; imports only point down, and siblings on one line never i
     cli                                              ways in: parse, call, print
     bootstrap                                        composition root, the only reader of config
     web gitops runtime vault journal queue eventstore   adapters (beside them: projections)
+    sqlite_files                                     how adapters open files of their own
     application                                      what may be asked
     domain                                           what is true
     telemetry                                        logging and metrics, knows no domain word

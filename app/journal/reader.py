@@ -13,8 +13,9 @@ from pathlib import Path
 
 from app.application.views import ExecutionQuery, ExecutionRecord, LogQuery, Page, StoredLine
 from app.domain.errors import Rejected, Stalled
-from app.journal.database import open_for_reading, to_microseconds, translated
+from app.journal.database import JOURNAL_FILE, open_for_reading
 from app.journal.rows import EXECUTION_COLUMNS, LINE_COLUMNS, Row, execution_from, line_from
+from app.sqlite_files import to_microseconds
 
 _ULID = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}\Z")
 _CURSOR = re.compile(r"(executions|log_lines):(-?\d{1,18}):(\d{1,18})\Z")
@@ -80,7 +81,7 @@ class Reader:
             if self._closed:
                 raise Stalled(f"The journal {self._path} is closed.")
             connection = self._idle.pop() if self._idle else None
-        with translated(self._path):
+        with JOURNAL_FILE.errors_told(self._path):
             connection = connection or open_for_reading(self._path)
             try:
                 yield connection

@@ -6,7 +6,7 @@ import sqlite3
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from app.journal.database import to_microseconds
+from app.sqlite_files import to_microseconds
 
 _ROWS = 500
 _PAGES = 500

@@ -10,7 +10,7 @@ from typing import Any
 from app.application.views import ExecutionRecord, StoredLine
 from app.domain.outcomes import LogLine, OutcomeKind
 from app.domain.revisions import Position
-from app.journal.database import from_microseconds, to_microseconds
+from app.sqlite_files import from_microseconds, to_microseconds
 
 Row = tuple[Any, ...]
 """Values as SQLite stores them, in the order of the columns below."""

@@ -16,7 +16,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 from app.domain.errors import Transient
-from app.queue.database import open_database, translated
+from app.queue.database import QUEUE_FILE, open_database
 
 _MOST_AT_ONCE = 1000
 
@@ -99,7 +99,7 @@ class Committer:
         except sqlite3.Error as error:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
-            failure = translated(self._path, error)
+            failure = QUEUE_FILE.told(self._path, error)
             failure.__cause__ = error
             results = [(job.future, None, failure) for job in jobs]
         for future, result, exception in results:
@@ -119,7 +119,7 @@ class Committer:
         except Exception as error:  # noqa: BLE001 (handed to whoever submitted the change)
             self._connection.execute("ROLLBACK TO change")
             if isinstance(error, sqlite3.Error):
-                return None, translated(self._path, error)
+                return None, QUEUE_FILE.told(self._path, error)
             return None, error
         self._connection.execute("RELEASE change")
         return result, None

@@ -11,8 +11,9 @@ from typing import Any
 
 from app.application.views import Page
 from app.domain.errors import Rejected, Stalled
-from app.queue.database import from_microseconds, open_database, translated
+from app.queue.database import QUEUE_FILE, open_database
 from app.queue.records import DeadLetter, Depth
+from app.sqlite_files import from_microseconds
 
 _CURSOR = re.compile(r"dead:(-?\d{1,18}):(\d{1,18})\Z")
 
@@ -71,7 +72,7 @@ class Register:
             try:
                 return self._connection.execute(statement, values).fetchall()
             except sqlite3.Error as error:
-                raise translated(self._path, error) from error
+                raise QUEUE_FILE.told(self._path, error) from error
 
 
 def _dead_letter(row: tuple[Any, ...]) -> DeadLetter:

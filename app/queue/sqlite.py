@@ -21,9 +21,9 @@ from app.application.ports import Clock, Vault
 from app.application.views import Delivery, Page
 from app.domain.errors import NotFound, Rejected
 from app.queue.committer import Change, Committer
-from app.queue.database import from_microseconds, to_microseconds
 from app.queue.records import DeadLetter, Depth, Lease, Taken
 from app.queue.register import Register
+from app.sqlite_files import from_microseconds, to_microseconds
 
 _PURPOSE = "queue"
 _FORGOTTEN_AT_ONCE = 2

@@ -9,20 +9,18 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
-import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from app.domain.errors import Stalled, Transient
+from app.sqlite_files import Format, from_microseconds, to_microseconds
 
 _LOG = logging.getLogger("hookledger.vault")
 
-_SCHEMA_VERSION = 1
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS wrapped_keys (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -37,9 +35,7 @@ CREATE INDEX IF NOT EXISTS wrapped_keys_by_master ON wrapped_keys (master_id);
 CREATE UNIQUE INDEX IF NOT EXISTS one_root_for_each_master
     ON wrapped_keys (born_under) WHERE kind = 'root';
 """
-_BUSY_SECONDS = 10.0
-_WAL_ATTEMPTS = 100
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_KEY_FILE = Format("The key table", _SCHEMA)
 
 Kind = Literal["data", "root"]
 
@@ -66,14 +62,18 @@ class KeyTable:
         """Open the file, making it with mode 0600; raise ``Stalled`` if it is not ours."""
         self._path = path
         self._lock = threading.RLock()
-        with self._translated():
-            self._connection = _connect(path)
-            try:
-                # Leftovers of a process that died between deleting and emptying the log.
+        self._connection = _KEY_FILE.open(
+            path,
+            before_tables=("PRAGMA secure_delete = ON",),
+            pragmas=("PRAGMA synchronous = FULL",),
+        )
+        try:
+            # Leftovers of a process that died between deleting and emptying the log.
+            with self._translated():
                 self.shred()
-            except BaseException:
-                self._connection.close()
-                raise
+        except BaseException:
+            self._connection.close()
+            raise
 
     def close(self) -> None:
         """Close the file; the object is useless afterwards."""
@@ -107,7 +107,7 @@ class KeyTable:
                     key.born_under,
                     key.master_id,
                     key.wrapped,
-                    _microseconds(key.created_at),
+                    to_microseconds(key.created_at),
                 ),
             )
 
@@ -142,7 +142,7 @@ class KeyTable:
         with self._lock, self._translated():
             rows = self._connection.execute(
                 "SELECT key_id FROM wrapped_keys WHERE kind = 'data' AND created_at < ?",
-                (_microseconds(time),),
+                (to_microseconds(time),),
             )
             return [row[0] for row in rows]
 
@@ -191,69 +191,11 @@ class KeyTable:
             ).fetchone()
         return int(row[0])
 
-    @contextlib.contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-            if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-                raise Transient(f"The key table {self._path} is locked: {error}.") from error
-            raise Stalled(f"The key table {self._path} cannot be used: {error}.") from error
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # SQLite gives the log files the mode of the database.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    except OSError as error:
-        raise Stalled(f"The key table {path} cannot be opened: {error.strerror}.") from error
-    connection = sqlite3.connect(
-        path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
-    )
-    try:
-        connection.execute("PRAGMA secure_delete = ON")
-        _switch_to_wal(connection)
-        connection.execute("PRAGMA synchronous = FULL")
-        _prepare_schema(path, connection)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _switch_to_wal(connection: sqlite3.Connection) -> None:
-    # SQLite does not wait for its lock here when several processes open a new file at once.
-    pause = threading.Event()
-    for attempt in range(1, _WAL_ATTEMPTS + 1):
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or attempt == _WAL_ATTEMPTS:
-                raise
-            pause.wait(_BUSY_SECONDS / _WAL_ATTEMPTS)
-        else:
-            return
-
-
-def _prepare_schema(path: Path, connection: sqlite3.Connection) -> None:
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version not in (0, _SCHEMA_VERSION):
-        raise Stalled(
-            f"The key table {path} has format {version}, this server knows {_SCHEMA_VERSION}."
-            " Use the newer server that wrote it."
-        )
-    connection.executescript(
-        f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {_SCHEMA_VERSION}; COMMIT;"
-    )
+    def _translated(self) -> AbstractContextManager[None]:
+        return _KEY_FILE.errors_told(self._path)
 
 
 def _wrapped_key(row: tuple[str, Kind, str, str, bytes, int]) -> WrappedKey:
     key_id, kind, born_under, master_id, wrapped, created = row
-    created_at = _EPOCH + timedelta(microseconds=created)
+    created_at = from_microseconds(created)
     return WrappedKey(key_id, kind, born_under, master_id, wrapped, created_at)
-
-
-def _microseconds(time: datetime) -> int:
-    return (time - _EPOCH) // timedelta(microseconds=1)
