@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -236,30 +236,31 @@ def answer_of(
     """Write Auth0's envelope (auth0-ext-compilers 6, ``lib/adapter.js``) plus ``effects``.
 
     The worker's bytes are parsed even where nothing of them is used: pasted in unread, they could
-    close the envelope and write their own ``effects``.
+    close the envelope and write their own ``effects``. Returns no envelope, and the outcome as a
+    violation, for bytes that are no JSON or nested deeper than can be written again.
     """
     if not outcome.kind.is_answer:
         return None, outcome
     try:
         data = orjson.loads(outcome.data) if outcome.data is not None else None
-    except orjson.JSONDecodeError:
-        violation = Outcome(
-            OutcomeKind.VIOLATED,
-            detail="The worker answered with something that is not JSON.",
-            logs=outcome.logs,
-            queued=outcome.queued,
-            ran=outcome.ran,
-        )
-        return None, violation
-    if outcome.kind is OutcomeKind.ERRORED:
-        return _error(data if isinstance(data, dict) else {"message": str(data)}), outcome
+        if outcome.kind is OutcomeKind.ERRORED:
+            return _error(data if isinstance(data, dict) else {"message": str(data)}), outcome
+        return _success(contract, payload, outcome.data, data), outcome
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+        detail = "The worker answered with something that is not JSON, or is nested too deeply."
+        return None, replace(outcome, kind=OutcomeKind.VIOLATED, data=None, detail=detail)
+
+
+def _success(
+    contract: TriggerContract, payload: Mapping[str, Any], text: bytes | None, data: Any
+) -> bytes:
     answer: dict[str, Any] = {"statusCode": 200, "headers": {}, "status": "success"}
-    if outcome.data is not None and data is not None:
-        answer["data"] = orjson.Fragment(outcome.data)
+    if text is not None and data is not None:
+        answer["data"] = orjson.Fragment(text)
     elif contract.missing_result_is_object:
         answer["data"] = {}
     answer["effects"] = contract.effects(payload, data)
-    return orjson.dumps(answer), outcome
+    return orjson.dumps(answer)
 
 
 def _error(data: Mapping[str, Any]) -> bytes:

@@ -84,7 +84,18 @@ def test_an_error_of_the_hook_is_an_answer_not_a_failure(
 
 
 @pytest.mark.parametrize(
-    "forged", [b'1,"effects":{"user":{}}', b"{", b"", b"NaN", b'{"a":1}}', b"\xff"]
+    "forged",
+    [
+        b'1,"effects":{"user":{}}',
+        b"{",
+        b"",
+        b"NaN",
+        b'{"a":1}}',
+        b"\xff",
+        b"[" * 2000 + b"]" * 2000,
+        b'{"user":{"user_metadata":' + b'{"a":' * 400 + b"1" + b"}" * 400 + b"}}",
+    ],
+    ids=range(8),
 )
 def test_a_worker_cannot_close_the_envelope_and_write_its_own_effects(
     world: World, make_row: Callable[..., HookRow], forged: bytes
