@@ -41,7 +41,9 @@ def probe(
     ``namespaces`` these layers are not tried and count as not in force. Raises ``Stalled`` when not
     even the trying works.
     """
-    program = command("app.runtime.probes", str(worker_uid_base or 0), json.dumps(namespaces))
+    program = command(
+        "app.runtime.inside.probes", str(worker_uid_base or 0), json.dumps(namespaces)
+    )
     try:
         done = subprocess.run(
             program,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from app.domain.errors import Problem, Stalled
-from app.runtime.zygote import Plan
+from app.runtime.inside.zygote import Plan
 
 Policy = Literal["required", "best-effort"]
 Level = Literal["full", "container", "insufficient"]

@@ -19,8 +19,8 @@ from dataclasses import asdict
 from typing import Any
 
 from app.domain.errors import Stalled
+from app.runtime.inside.zygote import MESSAGE_BYTES, Plan
 from app.runtime.interpreter import ENVIRONMENT, command
-from app.runtime.zygote import MESSAGE_BYTES, Plan
 
 logger = logging.getLogger("hookledger.runtime")
 
@@ -102,7 +102,11 @@ class Launcher:
         with theirs:
             # Blocks for some milliseconds, at the start and after a crash of the zygote only.
             self._zygote = subprocess.Popen(  # noqa: ASYNC220 (its exit is seen by its socket)
-                command("app.runtime.zygote", str(theirs.fileno()), json.dumps(asdict(self._plan))),
+                command(
+                    "app.runtime.inside.zygote",
+                    str(theirs.fileno()),
+                    json.dumps(asdict(self._plan)),
+                ),
                 env=ENVIRONMENT,
                 cwd="/",
                 stdin=subprocess.DEVNULL,

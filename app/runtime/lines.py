@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from app.domain.outcomes import Limits
-from app.runtime import protocol
+from app.runtime.inside import protocol
+from app.runtime.inside.protocol import Violation
 from app.runtime.owners import Owner
-from app.runtime.protocol import Violation
 from app.runtime.tickets import Ticket
 
 _RAW_LEVEL, _RAW_STREAM = protocol.LEVELS.index("error"), protocol.STREAMS.index("stderr")

@@ -16,8 +16,9 @@ from typing import Protocol
 from app.application.ports import Clock
 from app.domain.errors import HookledgerError, Stalled
 from app.domain.outcomes import HookVersion, Limits, LogLine, Outcome, OutcomeKind
-from app.runtime import protocol, verdicts
+from app.runtime import verdicts
 from app.runtime.alarms import Alarm
+from app.runtime.inside import protocol
 from app.runtime.tickets import Ticket
 from app.runtime.workers import Worker
 from app.telemetry import Mask, mask_for

@@ -10,7 +10,7 @@ import asyncio
 import os
 from collections.abc import Callable
 
-from app.runtime.protocol import LINE_COST, RECEIVE_BYTES
+from app.runtime.inside.protocol import LINE_COST, RECEIVE_BYTES
 
 LONGEST_LINE = 16_384
 

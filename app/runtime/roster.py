@@ -11,10 +11,10 @@ from collections import deque
 from time import monotonic
 
 from app.runtime.alarms import Alarm
+from app.runtime.inside.zygote import Plan
 from app.runtime.launcher import Launcher, LauncherDown
 from app.runtime.pool import Pool
 from app.runtime.workers import Worker
-from app.runtime.zygote import Plan
 
 logger = logging.getLogger("hookledger.runtime")
 

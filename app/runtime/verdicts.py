@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 
 from app.domain.outcomes import Limits, OutcomeKind
-from app.runtime.protocol import EXIT_OUT_OF_MEMORY, EXIT_UNCONFINED
+from app.runtime.inside.protocol import EXIT_OUT_OF_MEMORY, EXIT_UNCONFINED
 
 Verdict = tuple[OutcomeKind, str]
 

@@ -18,13 +18,14 @@ from typing import cast
 
 from app.domain.errors import HookledgerError
 from app.domain.outcomes import OutcomeKind
-from app.runtime import protocol, verdicts
+from app.runtime import verdicts
 from app.runtime.alarms import Alarm
+from app.runtime.inside import protocol
+from app.runtime.inside.protocol import Violation
 from app.runtime.lines import Lines
 from app.runtime.owners import Owner
 from app.runtime.pace import Pace
 from app.runtime.processes import Process
-from app.runtime.protocol import Violation
 from app.runtime.tickets import Ticket
 from app.runtime.verdicts import Verdict
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.runtime.hook_errors import (
+from app.runtime.inside.hook_errors import (
     STACK_CHARACTERS,
     describe,
     describe_unserialisable,

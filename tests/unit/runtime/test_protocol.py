@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.runtime import protocol
-from app.runtime.protocol import Frames, Violation, message
+from app.runtime.inside import protocol
+from app.runtime.inside.protocol import Frames, Violation, message
 
 LONGEST = 1000
 

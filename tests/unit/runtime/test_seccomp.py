@@ -6,9 +6,9 @@ import struct
 
 import pytest
 
-from app.runtime import seccomp
-from app.runtime.seccomp import ALLOW, AUDIT_ARCH, EPERM, ERRNO, KILL_PROCESS
-from app.runtime.syscall_table import ENOSYS, RULES
+from app.runtime.inside import seccomp
+from app.runtime.inside.seccomp import ALLOW, AUDIT_ARCH, EPERM, ERRNO, KILL_PROCESS
+from app.runtime.inside.syscall_table import ENOSYS, RULES
 
 REFUSED = ERRNO | EPERM
 BY_NAME = {rule.name: rule for rule in RULES}

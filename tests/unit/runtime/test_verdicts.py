@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from app.domain.outcomes import Limits, OutcomeKind
-from app.runtime import protocol
+from app.runtime.inside import protocol
 from app.runtime.verdicts import verdict_on
 
 LIMITS = Limits(memory_bytes=64 << 20)

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable
 from contextvars import ContextVar
 
-from app.runtime.protocol import LEVELS, LINE_COST, LOG, STREAMS, log_body
+from app.runtime.inside.protocol import LEVELS, LINE_COST, LOG, STREAMS, log_body
 
 LONGEST_LINE = 16_384
 """Characters; a longer line is sent in parts, so that memory stays bounded without newlines."""

@@ -20,12 +20,12 @@ from dataclasses import dataclass
 from types import CoroutineType, MappingProxyType
 from typing import Any, NoReturn
 
-from app.runtime import protocol
-from app.runtime.capture import Capture, Scope
-from app.runtime.context import HookContext
-from app.runtime.hook_errors import describe, describe_unserialisable, hookledger_module
-from app.runtime.json_codec import decode, encode
-from app.runtime.scripts import check, is_async, load_hook
+from app.runtime.inside import protocol
+from app.runtime.inside.capture import Capture, Scope
+from app.runtime.inside.context import HookContext
+from app.runtime.inside.hook_errors import describe, describe_unserialisable, hookledger_module
+from app.runtime.inside.json_codec import decode, encode
+from app.runtime.inside.scripts import check, is_async, load_hook
 
 CONTEXT = "context"
 

@@ -12,7 +12,7 @@ import struct
 from collections.abc import Iterable
 from pathlib import Path
 
-from app.runtime import kernel
+from app.runtime.inside import kernel
 
 _CREATE_VERSION = 1
 _RULE_PATH_BENEATH = 1

@@ -11,8 +11,8 @@ import struct
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from app.runtime import kernel
-from app.runtime.landlock import PACKAGE_FOLDERS
+from app.runtime.inside import kernel
+from app.runtime.inside.landlock import PACKAGE_FOLDERS
 
 FLAGS = {
     "user": 0x1000_0000,

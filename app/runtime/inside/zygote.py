@@ -25,7 +25,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from app.runtime import kernel, landlock, namespaces, protocol, sandbox, seccomp, worker
+from app.runtime.inside import kernel, landlock, namespaces, protocol, sandbox, seccomp, worker
 
 MESSAGE_BYTES = 65536
 

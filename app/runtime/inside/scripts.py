@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
-from app.runtime.hook_errors import remember_source
+from app.runtime.inside.hook_errors import remember_source
 
 FUNCTION = "hook"
 

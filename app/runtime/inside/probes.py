@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 
-from app.runtime import kernel, landlock, namespaces, sandbox, seccomp, zygote
+from app.runtime.inside import kernel, landlock, namespaces, sandbox, seccomp, zygote
 
 _PATIENCE = 10
 """Seconds a probe may take before it counts as failed."""

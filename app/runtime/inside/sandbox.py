@@ -15,7 +15,7 @@ import resource
 import signal
 from dataclasses import dataclass
 
-from app.runtime import kernel, landlock, seccomp
+from app.runtime.inside import kernel, landlock, seccomp
 
 OPEN_FILES = 64
 PROCESSES = 64

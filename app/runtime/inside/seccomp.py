@@ -10,8 +10,8 @@ import ctypes
 import struct
 from collections.abc import Iterator
 
-from app.runtime import kernel
-from app.runtime.syscall_table import RULES, Condition, Rule
+from app.runtime.inside import kernel
+from app.runtime.inside.syscall_table import RULES, Condition, Rule
 
 Instruction = tuple[int, int, int, int]
 """Code, jump if true, jump if false, constant."""
