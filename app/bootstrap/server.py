@@ -32,6 +32,7 @@ from app.domain.errors import HookledgerError
 from app.queue.consumer import Consumer
 from app.queue.schedules import exponential
 from app.telemetry import set_up_logging
+from app.web.connections import OneWriteProtocol
 from app.web.routes import build_app
 from app.web.services import WebServices
 from config.settings import Settings
@@ -66,7 +67,7 @@ async def serve_until_stopped(settings: Settings, *, quickstart: bool, started: 
                     host=settings.host,
                     port=settings.port,
                     loop="uvloop",
-                    http="httptools",
+                    http=OneWriteProtocol,
                     lifespan="off",
                     access_log=False,
                     log_config=None,
