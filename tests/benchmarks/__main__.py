@@ -27,8 +27,10 @@ _THROUGHPUT = """
 ## Invocations against a bare JSON echo
 
 One server process, everything on: authentication, payload check, isolation, journal, provenance.
-The floor is a Starlette route that parses JSON and answers it, on the same uvicorn settings, in
-rounds that alternate. CPU is that of the server process per answer.
+The floor is a Starlette route that parses JSON and answers it, on uvicorn with uvloop and
+httptools, in rounds that alternate. Load generator, server and worker share the machine's cores, so
+ours, with two processes to the floor's one, is at a disadvantage on a small machine. CPU is that of
+the server process per answer.
 
 | connections | floor req/s | ours req/s | ours / floor | floor p50 / p99 ms | ours p50 / p99 ms | floor CPU µs | ours CPU µs |
 |---|---|---|---|---|---|---|---|

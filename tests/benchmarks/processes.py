@@ -95,7 +95,7 @@ def hookledger(root: Path, repository: Path) -> Iterator[Measured]:
 
 @contextlib.contextmanager
 def starlette_floor(port: int) -> Iterator[Measured]:
-    """Serve the floor with the server and the settings that hookledger uses."""
+    """Serve the floor on uvicorn with uvloop and httptools, as hookledger is served."""
     command = [
         _PYTHON, "-m", "uvicorn", "tests.benchmarks.floor:app", "--port", str(port), "--loop", "uvloop",
         "--http", "httptools", "--no-access-log", "--log-level", "info",
