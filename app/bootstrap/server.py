@@ -28,7 +28,7 @@ from app.bootstrap.metrics import CountingJournal, StateCollector, expose
 from app.bootstrap.readiness import readiness
 from app.bootstrap.storage import Storage, open_journal, open_queue, open_storage
 from app.domain.clients import SCOPES
-from app.domain.errors import HookledgerError
+from app.domain.errors import HookledgerError, Stalled
 from app.queue.consumer import Consumer
 from app.queue.schedules import exponential
 from app.telemetry import set_up_logging
@@ -83,6 +83,8 @@ async def serve_until_stopped(settings: Settings, *, quickstart: bool, started: 
             gc.collect()
             gc.freeze()  # what lives as long as the server need not be looked at again and again
             await server.serve()
+    if server.failure is not None:
+        raise server.failure
 
 
 @contextlib.asynccontextmanager
@@ -204,6 +206,8 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, listening: Callable[[int], None]) -> None:
         super().__init__(config)
         self._listening = listening
+        self.failure: Stalled | None = None
+        """Why it never listened."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -222,7 +226,14 @@ class _Server(uvicorn.Server):
                 loop.remove_signal_handler(number)
 
     async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
-        await super().startup(sockets)  # type: ignore[arg-type]
+        try:
+            await super().startup(sockets)  # type: ignore[arg-type]
+        except SystemExit:  # it has logged the reason; the rest is still to be closed in order
+            self.failure = Stalled(
+                f"The server cannot listen on {self.config.host}:{self.config.port}; "
+                "another program may have the port: choose one with --port."
+            )
+            self.should_exit = True
         if self.started:
             port = self.servers[0].sockets[0].getsockname()[1]
             await anyio.to_thread.run_sync(self._listening, port)
