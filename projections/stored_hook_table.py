@@ -22,6 +22,9 @@ from projections.views import Session, StoredView, Tables
 
 Row = TypeVar("Row", bound=HookRow | TriggerRow | ClientRow | SourceRow)
 
+# A set has no order of its own: without this, two rebuilds would write one row in two ways.
+_encode = msgspec.json.Encoder(order="deterministic").encode
+
 
 class StoredHookTable(StoredView):
     """Hooks, triggers, clients and sources: each row as JSON beside its indexed columns."""
@@ -117,7 +120,7 @@ class _Kind(Generic[Row]):
 
     def _values(self, row: Row) -> tuple[str, ...]:
         columns = (getattr(row, column) for column in self.columns)
-        return (row.id, *columns, msgspec.json.encode(row).decode())
+        return (row.id, *columns, _encode(row).decode())
 
 
 _HOOKS = _Kind("hooks", HookRow, ("name", "trigger", "owner"))
