@@ -76,7 +76,6 @@ async def serve_until_stopped(settings: Settings, *, quickstart: bool, started: 
                     date_header=True,
                     timeout_keep_alive=30,
                     timeout_graceful_shutdown=_STOP_SECONDS,
-                    h11_max_incomplete_event_size=None,
                 ),
                 partial(_announce, settings, credentials, started),
             )
@@ -92,7 +91,7 @@ async def open_services(storage: Storage) -> AsyncIterator[WebServices]:
     """Start everything an endpoint needs; on exit deliveries are finished and workers ended."""
     settings = storage.settings
     registry = CollectorRegistry()
-    with open_journal(settings) as stored, open_queue(settings) as queue:
+    with open_journal(settings) as stored, open_queue(settings, storage.vault) as queue:
         journal = CountingJournal(stored, registry)
         registry.register(StateCollector(storage, queue, stored))
         async with open_engine(storage, journal.log) as engine, asyncio.TaskGroup() as tasks:

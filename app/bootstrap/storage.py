@@ -124,11 +124,13 @@ def open_journal_reader() -> Iterator[Reader]:
 
 
 @contextlib.contextmanager
-def open_queue(settings: Settings | None = None) -> Iterator[SqliteQueue]:
-    """Open the queue, and the vault that its payloads are encrypted by."""
+def open_queue(
+    settings: Settings | None = None, vault: SealingVault | None = None
+) -> Iterator[SqliteQueue]:
+    """Open the queue; its payloads are encrypted by ``vault``, which is opened if not given."""
     settings = settings or load_settings()
-    with open_vault(settings) as vault:
-        queue = SqliteQueue(settings.data_dir / "queue.db", vault, utc_now)
+    with contextlib.nullcontext(vault) if vault else open_vault(settings) as keys:
+        queue = SqliteQueue(settings.data_dir / "queue.db", keys, utc_now)
         with contextlib.closing(queue):
             yield queue
 
