@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import enum
-import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Annotated
@@ -15,14 +13,12 @@ from app.application.ports import AuditLog
 from app.application.views import AuditQuery, AuditRow
 from app.bootstrap.storage import open_storage
 from app.cli.output import moment, print_json, print_json_line, print_table, short
+from app.web.formats import csv_head, csv_text
+from app.web.history import AUDIT_COLUMNS, event_members
 
 group = typer.Typer(help="Query the history of every change.", no_args_is_help=True)
 
 _PAGE = 500
-_COLUMNS = (
-    "position", "at", "type", "actor", "origin", "subject", "hook", "hook_name", "trigger",
-    "source", "commit", "correlation_id", "reason", "data",
-)  # fmt: skip
 
 
 class Format(enum.StrEnum):
@@ -70,9 +66,11 @@ def query(
         events = _take(storage.audit, wanted, limit)
         if style is Format.NDJSON:
             for event in events:
-                print_json_line(event)
+                print_json_line(event_members(event))
         elif style is Format.CSV:
-            _print_csv(events)
+            typer.echo(csv_head(AUDIT_COLUMNS), nl=False)
+            for event in events:
+                typer.echo(csv_text([event_members(event)], AUDIT_COLUMNS), nl=False)
         else:
             print_events(list(events), as_json=style is Format.JSON)
 
@@ -80,7 +78,7 @@ def query(
 def print_events(events: Sequence[AuditRow], *, as_json: bool) -> None:
     """Print events as a table, or as one JSON list."""
     if as_json:
-        print_json(events)
+        print_json([event_members(event) for event in events])
         return
     print_table(
         ("POSITION", "AT", "TYPE", "HOOK", "TRIGGER", "ACTOR", "COMMIT", "REASON"),
@@ -110,23 +108,6 @@ def _take(audit: AuditLog, wanted: AuditQuery, limit: int) -> Iterator[AuditRow]
         cursor = page.next
         if cursor is None:
             return
-
-
-def _print_csv(events: Iterator[AuditRow]) -> None:
-    import orjson
-
-    writer = csv.writer(sys.stdout)
-    writer.writerow(_COLUMNS)
-    for event in events:
-        members = [getattr(event, column) for column in _COLUMNS[:-1]]
-        members.append(orjson.dumps(dict(event.data)).decode())
-        writer.writerow([_safe_cell(member) for member in members])
-
-
-def _safe_cell(value: object) -> str:
-    """Keep a spreadsheet from taking a cell for a formula."""
-    text = "" if value is None else str(value)
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
 def _aware(at: datetime | None) -> datetime | None:

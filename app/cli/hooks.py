@@ -7,11 +7,12 @@ from typing import Annotated
 import typer
 
 from app.application.manage_hooks import disable_hook, enable_hook, find_hook
-from app.application.views import AuditQuery, HookRow
+from app.application.views import AuditQuery
 from app.bootstrap.ambient import cli_meta
 from app.bootstrap.storage import open_storage
 from app.cli.audit import print_events
 from app.cli.output import JsonFlag, console, moment, print_json, print_table, short
+from app.web.hooks import hook_members
 
 group = typer.Typer(help="List, show, enable and disable hooks.", no_args_is_help=True)
 
@@ -37,7 +38,7 @@ def list_hooks(
             and (enabled is None or row.enabled == enabled)
         ]
     if as_json:
-        print_json([hook_summary(row) for row in rows])
+        print_json([hook_members(row) for row in rows])
         return
     print_table(
         ("NAME", "TRIGGER", "ENABLED", "LANGUAGE", "COMMIT", "POSITION", "UPDATED"),
@@ -63,9 +64,9 @@ def show(hook: Hook, *, as_json: JsonFlag = False) -> None:
     with open_storage() as storage:
         row = find_hook(storage.hooks, hook)
     if as_json:
-        print_json(hook_summary(row) | {"script": row.script})
+        print_json(hook_members(row) | {"script": row.script})
         return
-    for key, value in hook_summary(row).items():
+    for key, value in hook_members(row).items():
         console.print(f"{key + ':':<15}{value}", markup=False, highlight=False, soft_wrap=True)
     console.print(f"\n{row.script}", markup=False, highlight=False, soft_wrap=True)
 
@@ -104,25 +105,3 @@ def disable(hook: Hook, reason: Reason = "") -> None:
         row = find_hook(storage.hooks, hook)
         position = disable_hook(storage.ledger, row.id, cli_meta(reason))
     console.print(f"`{row.name}` is disabled (position {position}).", markup=False)
-
-
-def hook_summary(row: HookRow) -> dict[str, object]:
-    """Everything about a hook but its script; secrets by name."""
-    return {
-        "id": row.id,
-        "name": row.name,
-        "trigger": row.trigger,
-        "enabled": row.enabled,
-        "break_glass": row.break_glass,
-        "owner": row.owner,
-        "path": row.path,
-        "language": row.language,
-        "digest": row.digest,
-        "settings": dict(row.settings),
-        "dependencies": dict(row.dependencies),
-        "secrets": sorted(row.secrets),
-        "commit": row.commit,
-        "position": row.position,
-        "created_at": row.created_at,
-        "updated_at": row.updated_at,
-    }

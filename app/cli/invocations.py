@@ -25,6 +25,7 @@ from app.cli.output import (
 from app.domain.contracts import contract_of
 from app.domain.errors import Rejected, Transient
 from app.domain.outcomes import OutcomeKind
+from app.web.journal import line_members, record_members
 
 _FOLLOW_SECONDS = 0.5
 _SHOWN_HEADERS = ("hookledger-hook", "hookledger-revision", "hookledger-position", "server-timing")
@@ -88,7 +89,7 @@ def invocations(
     with open_journal_reader() as journal:
         page = journal.executions(query, None, limit)
     if as_json:
-        print_json(page.items)
+        print_json([record_members(item) for item in page.items])
         return
     print_table(
         ("AT", "INVOCATION", "TRIGGER", "HOOK", "COMMIT", "OUTCOME", "RAN MS", "ERROR"),
@@ -136,7 +137,7 @@ def logs(
 
 def _print_line(stored: StoredLine, *, as_json: bool) -> None:
     if as_json:
-        print_json_line(stored)
+        print_json_line(line_members(stored))
         return
     line = stored.line
     text = f"{moment(line.at)} {line.level:<7} {line.invocation_id or '-'} {line.text}"

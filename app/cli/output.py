@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
-import enum
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -16,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from app.domain.errors import HookledgerError
+from app.web.formats import json_text
 
 _PIPE_WIDTH = 240
 """Columns when nobody looks: a program that reads a table should not find its cells folded."""
@@ -28,13 +26,13 @@ JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of a 
 
 def print_json(value: Any) -> None:
     """Print one JSON document, indented."""
-    text = orjson.dumps(value, default=_plain, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS)
+    text = orjson.dumps(value, default=dict, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z)
     typer.echo(text.decode())
 
 
 def print_json_line(value: Any) -> None:
     """Print one JSON document on one line."""
-    typer.echo(orjson.dumps(value, default=_plain).decode())
+    typer.echo(json_text(value).decode())
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> None:
@@ -78,17 +76,3 @@ def _cell(value: object) -> str:
 
 _CONTROLS = {code: "\ufffd" for code in (*range(32), 127) if code not in (9, 10)}
 """Control characters of hostile text must not reach the terminal."""
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, enum.Enum):
-        return value.value
-    if isinstance(value, Mapping):
-        return dict(value)
-    if isinstance(value, AbstractSet):
-        return sorted(value)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
-    if isinstance(value, bytes):
-        return value.decode(errors="replace")
-    return str(value)

@@ -262,7 +262,8 @@ def _changes_of(wanted: DesiredHook, hook: ActiveHook | None) -> list[Change]:
     fields = _changed_fields(wanted, hook)
     changes = [change(ChangeKind.UPDATE, hook.id, fields)] if fields else []
     held = hook.break_glass and wanted.digest == hook.digest
-    if wanted.enabled and not held and (not hook.enabled or "order" in fields):
+    reordered = wanted.settings["order"] != hook.settings["order"]
+    if wanted.enabled and not held and (not hook.enabled or reordered):
         changes.append(change(ChangeKind.ENABLE, hook.id))
     elif not wanted.enabled and hook.enabled:
         changes.append(change(ChangeKind.DISABLE, hook.id))
@@ -274,7 +275,6 @@ def _changed_fields(wanted: DesiredHook, hook: ActiveHook) -> tuple[str, ...]:
         "script": (wanted.language, wanted.script) != (hook.language, hook.script),
         "dependencies": dict(wanted.dependencies) != dict(hook.dependencies),
         "settings": dict(wanted.settings) != dict(hook.settings),
-        "order": wanted.settings["order"] != hook.settings["order"],
         "path": wanted.path != hook.path,
     }
     return tuple(name for name, differs in compared.items() if differs)

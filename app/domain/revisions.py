@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
 from typing import NewType
 
 CommitSha = NewType("CommitSha", str)
@@ -20,17 +19,6 @@ Position = NewType("Position", int)
 """Place of an event in the store, counted from 1; 0 is before the first event."""
 
 _SHA = re.compile(r"[0-9a-f]{40}\Z")
-
-
-@dataclass(frozen=True, slots=True)
-class Revision:
-    """A commit of a branch, written ``branch@sha1:<hex>``."""
-
-    branch: str
-    commit: CommitSha
-
-    def __str__(self) -> str:
-        return f"{self.branch}@sha1:{self.commit}"
 
 
 def is_commit_sha(text: str) -> bool:

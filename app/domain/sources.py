@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any, ClassVar
 
 from eventsourcing.domain import event
@@ -75,9 +76,7 @@ class Source(Root):
 
     def reject_revision(self, *, commit: str, branch: str, problems: tuple[Problem, ...]) -> None:
         """Record why a commit was refused; the same refusal twice is recorded once."""
-        listed = [
-            {"message": p.message, "file": p.file, "line": p.line, "key": p.key} for p in problems
-        ]
+        listed = [asdict(problem) for problem in problems]
         if (commit, listed) != (self.rejected, self.rejected_problems):
             self._revision_rejected(commit=commit, branch=branch, problems=listed)
 

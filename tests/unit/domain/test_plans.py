@@ -163,6 +163,15 @@ def test_an_enabled_hook_that_the_change_does_not_mention_still_counts() -> None
         plan(state(wanted("b", enabled=True), complete=False), [staying], owner=OWNER)
 
 
+def test_another_order_of_an_enabled_hook_is_told_to_its_trigger() -> None:
+    before = active(wanted(enabled=True), enabled=True)
+    planned = plan(state(wanted(enabled=True, order=3)), [before], owner=OWNER)
+    assert [(str(c.kind), c.fields) for c in planned.changes] == [
+        ("update", ("settings",)),
+        ("enable", ()),
+    ]
+
+
 def test_a_hook_disabled_by_hand_stays_off_until_its_content_changes() -> None:
     hook = wanted(enabled=True)
     held = active(hook, enabled=False, break_glass=True)
