@@ -15,6 +15,7 @@ from app.domain.errors import Rejected
 from app.domain.fixtures import Fixture, Observed, differences
 from app.domain.outcomes import Call, HookVersion, Outcome, OutcomeKind, ScriptToCheck
 from app.domain.plans import DesiredHook
+from app.domain.processes import lifecycle_of, limits_of
 from app.domain.revisions import digest_of
 
 
@@ -81,4 +82,7 @@ def _version(hook: DesiredHook, fixture: Fixture) -> HookVersion:
         script=hook.script,
         parameters=contract_of(hook.trigger).parameters,
         open_secrets=lambda: secrets,
+        network=tuple(hook.settings["network"]),
+        limits=limits_of(hook.settings),
+        lifecycle=lifecycle_of(hook.settings),
     )

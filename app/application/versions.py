@@ -8,6 +8,7 @@ from app.application.ports import Vault
 from app.application.views import HookRow
 from app.domain.contracts import CONTRACTS
 from app.domain.outcomes import HookVersion
+from app.domain.processes import lifecycle_of, limits_of
 
 
 class Versions:
@@ -44,4 +45,6 @@ class Versions:
             parameters=CONTRACTS[hook.trigger].parameters,
             open_secrets=open_secrets,
             network=tuple(hook.settings["network"]),
+            limits=limits_of(hook.settings),
+            lifecycle=lifecycle_of(hook.settings),
         )

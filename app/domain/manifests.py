@@ -1,7 +1,7 @@
 """Files of a hook's folder in, the desired hook out; or every problem at once, with its line.
 
 Keys of ``hook.toml``: ``name``, ``trigger``, ``enabled``, ``script``, ``order``, ``timeout``,
-``network``, ``[dependencies]``, ``[secrets] required``, ``prune``, ``[tests] required``.
+``network``, ``[dependencies]``, ``[secrets] required``, ``prune``, ``[process]``.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from app.domain.manifest_values import (
 from app.domain.names import check_name
 from app.domain.outcomes import Language
 from app.domain.plans import DesiredHook
+from app.domain.processes import TABLE as PROCESS
+from app.domain.processes import read_process
 from app.domain.secrets import MAX_SECRETS_PER_HOOK, check_secret
 from app.domain.toml_documents import TomlDocument, printable
 
@@ -50,6 +52,7 @@ _KEYS = (
     "dependencies",
     "secrets",
     "prune",
+    "process",
 )
 
 
@@ -79,7 +82,7 @@ def parse_manifest(
     trigger = _read_trigger(document, folder, known_triggers)
     script_file, language, script = _read_script(document, folder, files)
     dependencies = _read_dependencies(document, language)
-    settings = {
+    settings: dict[str, Any] = {
         "enabled": _read_flag(document, "enabled"),
         "order": _read_order(document),
         "timeout_ms": _read_timeout(document, (), defaults or ManifestDefaults()),
@@ -87,6 +90,8 @@ def parse_manifest(
         "required_secrets": _read_required_secrets(document),
         "prune": _read_prune(document),
     }
+    if process := read_process(document):
+        settings[PROCESS] = process
     if document.problems:
         raise Rejected(f"{document.file} is not valid.", problems=document.problems)
     return DesiredHook(

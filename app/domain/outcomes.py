@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Literal
 
 Language = Literal["python", "node"]
+Mode = Literal["warm", "fresh"]
 Level = Literal["debug", "info", "warning", "error"]
 
 
@@ -58,6 +59,9 @@ class Call:
     """The trigger's payload, a JSON object, already validated."""
     timeout: float
     """Seconds the hook may run once it has started; also the most it may wait to start."""
+    request: bytes = b""
+    """What ``context.webtask`` shows of the caller's request: a JSON object with ``headers``,
+    ``query`` and ``params``; empty if there is nothing to show. Never holds credentials."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,22 @@ class Limits:
     result_bytes: int = 1024 * 1024
     log_bytes_per_call: int = 64 * 1024
     max_workers: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Lifecycle:
+    """How the worker processes of a version live."""
+
+    mode: Mode = "warm"
+    """``warm``: one process serves many calls; ``fresh``: every call has a process of its own."""
+    concurrency: int | None = None
+    """Calls that one process runs at a time; None: as suits the kind of hook."""
+    max_calls: int | None = None
+    """Calls after which a process is replaced; None: never for this reason."""
+    max_age: float | None = None
+    """Seconds after which a process is replaced; None: never for this reason."""
+    min_ready: int = 1
+    """Processes that wait, script loaded, while the hook is enabled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +107,7 @@ class HookVersion:
     """Called when a worker starts, never on the hot path; its values are masked in log lines."""
     network: tuple[str, ...] = ()
     limits: Limits = Limits()
+    lifecycle: Lifecycle = Lifecycle()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from collections import deque
 from time import monotonic
 
 from app.domain.outcomes import Call, LogLine, Outcome, OutcomeKind
+from app.runtime.inside import protocol
 
 KEPT_LINES = 20
 """Last lines of a call that its outcome carries."""
@@ -31,6 +32,14 @@ class Ticket:
     def deadline(self) -> float:
         """When the started call is killed."""
         return self.started + self.call.timeout
+
+    def message(self, number: int) -> bytes:
+        """Write the call as a worker reads it."""
+        call = self.call
+        invocation_id = call.invocation_id.encode()[:255]
+        return protocol.call_message(
+            number, self.start_before, call.timeout, invocation_id, call.payload, call.request
+        )
 
     def keep(self, line: LogLine) -> None:
         """Remember a line, if it is among the last."""

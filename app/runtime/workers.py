@@ -93,14 +93,8 @@ class Worker(asyncio.Protocol):
         elif self._is_async:
             self._begin(ticket)
         self._calls[number] = ticket
-        call = ticket.call
-        invocation_id = call.invocation_id.encode()[:255]
         assert self._transport is not None  # noqa: S101 (a ready worker has one)
-        self._transport.write(
-            protocol.call_message(
-                number, ticket.start_before, call.timeout, invocation_id, call.payload
-            )
-        )
+        self._transport.write(ticket.message(number))
 
     def freeze(self) -> None:
         """Stop the process of an idle worker until it is sent a call.

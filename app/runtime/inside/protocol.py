@@ -11,15 +11,15 @@ import struct
 from typing import Literal
 
 HEADER = struct.Struct("<II")
-CALL_HEADER = struct.Struct("<IIBddB")
-_CALL_BODY = struct.Struct("<ddB")
+CALL_HEADER = struct.Struct("<IIBddBI")
+_CALL_BODY = struct.Struct("<ddBI")
 _LOG_HEAD = 2
 
 LOAD = 0x01
 """To the worker, once: JSON of what to run. Only a confined worker is sent one."""
 CALL = 0x02
-"""To the worker: start before (monotonic seconds), timeout, length and text of the invocation id,
-then the payload."""
+"""To the worker: start before (monotonic seconds), timeout, lengths of the two texts that follow:
+the invocation id, and what is to be shown of the request (JSON, or nothing); then the payload."""
 
 CONFINED = 0x11
 """From the worker, once, first: JSON list of the layers in force."""
@@ -110,19 +110,28 @@ def message(number: int, kind: int, body: bytes = b"") -> bytes:
 
 
 def call_message(
-    number: int, start_before: float, timeout: float, invocation_id: bytes, payload: bytes
+    number: int,
+    start_before: float,
+    timeout: float,
+    invocation_id: bytes,
+    payload: bytes,
+    request: bytes = b"",
 ) -> bytes:
     """Pack a call; ``start_before`` in monotonic seconds, an id of at most 255 bytes."""
-    length = 1 + _CALL_BODY.size + len(invocation_id) + len(payload)
-    head = CALL_HEADER.pack(length, number, CALL, start_before, timeout, len(invocation_id))
-    return head + invocation_id + payload
+    length = 1 + _CALL_BODY.size + len(invocation_id) + len(request) + len(payload)
+    head = CALL_HEADER.pack(
+        length, number, CALL, start_before, timeout, len(invocation_id), len(request)
+    )
+    return b"".join((head, invocation_id, request, payload))
 
 
-def read_call(body: bytes) -> tuple[float, float, str, bytes]:
-    """Unpack a call's body: start before, timeout, invocation id, payload."""
-    start_before, timeout, length = _CALL_BODY.unpack_from(body)
-    end = _CALL_BODY.size + length
-    return start_before, timeout, body[_CALL_BODY.size : end].decode(), body[end:]
+def read_call(body: bytes) -> tuple[float, float, str, bytes, bytes]:
+    """Unpack a call's body: start before, timeout, invocation id, payload, request."""
+    start_before, timeout, id_length, request_length = _CALL_BODY.unpack_from(body)
+    id_end = _CALL_BODY.size + id_length
+    end = id_end + request_length
+    invocation_id = body[_CALL_BODY.size : id_end].decode()
+    return start_before, timeout, invocation_id, body[end:], body[id_end:end]
 
 
 def log_body(level: int, stream: int, text: str) -> bytes:

@@ -117,7 +117,7 @@ class _Worker:
                 self._answer(number, body)
 
     def _answer(self, number: int, body: bytes) -> None:
-        start_before, timeout, invocation_id, payload = protocol.read_call(body)
+        start_before, timeout, invocation_id, payload, _ = protocol.read_call(body)
         if time.monotonic() > start_before:
             self._send(number, protocol.SKIPPED)
             return
@@ -153,7 +153,7 @@ class _Worker:
         os._exit(0)
 
     async def _answer_async(self, number: int, body: bytes) -> None:
-        start_before, timeout, invocation_id, payload = protocol.read_call(body)
+        start_before, timeout, invocation_id, payload, _ = protocol.read_call(body)
         if time.monotonic() > start_before:
             self._send(number, protocol.SKIPPED)
             return

@@ -58,10 +58,11 @@ def test_a_message_that_never_ends_is_held_only_up_to_its_length() -> None:
 
 
 def test_a_call_is_read_as_it_was_written() -> None:
-    written = protocol.call_message(7, 12.5, 3.0, b"inv", b'{"a": 1}')
+    request = b'{"headers": {}}'
+    written = protocol.call_message(7, 12.5, 3.0, b"inv", b'{"a": 1}', request)
     ((number, kind, body),) = Frames(LONGEST).feed(written)
     assert (number, kind) == (7, protocol.CALL)
-    assert protocol.read_call(body) == (12.5, 3.0, "inv", b'{"a": 1}')
+    assert protocol.read_call(body) == (12.5, 3.0, "inv", b'{"a": 1}', request)
 
 
 @pytest.mark.parametrize("text", ["", "plain", "é✓", "lone \ud800 surrogate"])
