@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from app.application.views import TriggerRow
 from app.domain.aggregates import DomainEvent
+from app.domain.definitions import TriggerDefinition
 from app.domain.triggers import Trigger
 from projections.draft import Draft, Step
 from projections.event_log import Recorded
@@ -35,6 +36,17 @@ def _hook_disabled(draft: Draft, fact: Recorded, event: Trigger.HookDisabled) ->
 
 def _order_changed(draft: Draft, fact: Recorded, event: Trigger.OrderChanged) -> None:
     _arrange(draft, fact, list(_trigger(draft, fact).hooks), {event.hook_id: event.order})
+
+
+def _defined(draft: Draft, fact: Recorded, event: Trigger.Defined) -> None:
+    text = TriggerDefinition.from_members(event.definition).text
+    row = replace(_trigger(draft, fact), owner=event.owner, definition=text, position=fact.position)
+    draft.triggers.put(row.id, row)
+
+
+def _definition_removed(draft: Draft, fact: Recorded, _event: Trigger.DefinitionRemoved) -> None:
+    row = replace(_trigger(draft, fact), owner=None, definition=None, position=fact.position)
+    draft.triggers.put(row.id, row)
 
 
 def _set_enabled(
@@ -78,4 +90,6 @@ TRIGGER_STEPS: Mapping[str, Step] = {
     Trigger.HookEnabled.TOPIC: _hook_enabled,
     Trigger.HookDisabled.TOPIC: _hook_disabled,
     Trigger.OrderChanged.TOPIC: _order_changed,
+    Trigger.Defined.TOPIC: _defined,
+    Trigger.DefinitionRemoved.TOPIC: _definition_removed,
 }

@@ -39,6 +39,8 @@ class PlanApplication:
         steps = {
             ChangeKind.RETIRE: self._retire,
             ChangeKind.DISABLE: self._disable,
+            ChangeKind.UNDEFINE: self._undefine,
+            ChangeKind.DEFINE: self._define,
             ChangeKind.CREATE: self._create,
             ChangeKind.UPDATE: self._update,
             ChangeKind.ENABLE: self._enable,
@@ -57,6 +59,14 @@ class PlanApplication:
 
     def _disable(self, change: Change) -> None:
         self._trigger(change.trigger).disable(self._hook(change).public_id)
+
+    def _undefine(self, change: Change) -> None:
+        self._trigger(change.trigger).remove_definition()
+
+    def _define(self, change: Change) -> None:
+        if change.definition is None:
+            raise AssertionError("a change that defines a trigger carries the definition")
+        self._trigger(change.trigger).define(change.definition, self._owner)
 
     def _create(self, change: Change) -> None:
         wanted = _desired(change)

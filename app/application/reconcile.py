@@ -17,11 +17,17 @@ import anyio.to_thread
 from app.application.apply_plan import PlanApplication
 from app.application.ledger import Ledger
 from app.application.ports import HookTable, Runner, SourceRepository, Vault
-from app.application.revisions import active_hook, scripts_to_check, unsupported
+from app.application.revisions import (
+    active_hook,
+    active_triggers,
+    scripts_to_check,
+    unsupported,
+)
 from app.application.views import ActiveTable, SourceRow
 from app.domain.aggregates import Commit, Meta
 from app.domain.errors import HookledgerError, Problem, Rejected, Transient
-from app.domain.plans import DesiredState, Plan, plan
+from app.domain.planning import plan
+from app.domain.plans import DesiredState, Plan
 from app.domain.revisions import CommitSha, Position, TreeSha
 from app.domain.sources import Source, SyncRun
 
@@ -146,7 +152,9 @@ class Reconciler:
         problems = list(unsupported(desired))
         active = [active_hook(row) for row in table.hooks.values()]
         try:
-            planned = plan(desired, active, owner=self._source.owner)
+            planned = plan(
+                desired, active, owner=self._source.owner, triggers=active_triggers(table)
+            )
         except Rejected as refusal:
             problems += refusal.problems
             planned = Plan(desired.commit, desired.tree, ())

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from app.application.views import ActiveTable, HookRow
-from app.domain.contracts import CONTRACTS
 from app.domain.errors import Problem
 from app.domain.outcomes import ScriptToCheck
-from app.domain.plans import ActiveHook, DesiredHook, DesiredState
+from app.domain.plans import ActiveHook, ActiveTrigger, DesiredHook, DesiredState
+from app.domain.trigger_catalogue import parameters_of
 
 
 def unsupported(desired: DesiredState) -> Iterator[Problem]:
@@ -36,7 +36,7 @@ def scripts_to_check(desired: DesiredState, table: ActiveTable) -> Iterator[Scri
                 file=f"{hook.path}/{hook.script_file}",
                 language=hook.language,
                 script=hook.script,
-                parameters=CONTRACTS[hook.trigger].parameters,
+                parameters=parameters_of(hook.trigger),
             )
 
 
@@ -59,4 +59,13 @@ def active_hook(row: HookRow) -> ActiveHook:
         digest=row.digest,
         enabled=row.enabled,
         break_glass=row.break_glass,
+    )
+
+
+def active_triggers(table: ActiveTable) -> tuple[ActiveTrigger, ...]:
+    """Return the triggers that repositories define."""
+    return tuple(
+        ActiveTrigger(row.id, row.owner, row.definition)
+        for row in table.triggers.values()
+        if row.owner is not None and row.definition is not None
     )

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 
 import orjson
 
-from app.application.invoke import answer_of
+from app.application.envelopes import envelope_of
 from app.application.ports import Runner
-from app.domain.contracts import contract_of
+from app.domain.contracts import TriggerContract
 from app.domain.errors import Rejected
 from app.domain.fixtures import Fixture, Observed, differences
 from app.domain.outcomes import Call, HookVersion, Outcome, OutcomeKind, ScriptToCheck
 from app.domain.plans import DesiredHook
 from app.domain.processes import lifecycle_of, limits_of
 from app.domain.revisions import digest_of
+from app.domain.trigger_catalogue import parameters_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,20 +33,23 @@ class FixtureResult:
 
 
 async def run_fixture(
-    runner: Runner, hook: DesiredHook, fixture: Fixture, new_id: Callable[[], str]
+    runner: Runner,
+    contract: TriggerContract,
+    hook: DesiredHook,
+    fixture: Fixture,
+    new_id: Callable[[], str],
 ) -> FixtureResult:
-    """Run one fixture of a hook as it stands in the work tree."""
-    contract = contract_of(hook.trigger)
+    """Run one fixture of a hook as it stands in the repository."""
     version = _version(hook, fixture)
     body = orjson.dumps(fixture.payload)
     started = time.perf_counter()
     complaint = contract.check(fixture.payload)
     if complaint is None:
-        call = Call(new_id(), body, hook.settings["timeout_ms"] / 1000)
+        call = Call(new_id(), contract.hook_payload(body), hook.settings["timeout_ms"] / 1000)
         outcome = await runner.run(version, call)
     else:
         outcome = Outcome(OutcomeKind.ERRORED, orjson.dumps({"message": complaint}))
-    envelope, outcome = answer_of(contract, fixture.payload, outcome)
+    envelope, outcome = envelope_of(contract, fixture.payload, outcome)
     logs = tuple(line.text for line in outcome.logs)
     if envelope is None:
         failures: tuple[str, ...] = (f"{outcome.kind}: {outcome.detail}",)
@@ -62,7 +66,7 @@ async def check_script(runner: Runner, hook: DesiredHook) -> None:
                 f"{hook.path}/{hook.script_file}",
                 hook.language,
                 hook.script,
-                contract_of(hook.trigger).parameters,
+                parameters_of(hook.trigger),
             )
         ]
     )
@@ -80,7 +84,7 @@ def _version(hook: DesiredHook, fixture: Fixture) -> HookVersion:
         trigger=hook.trigger,
         language=hook.language,
         script=hook.script,
-        parameters=contract_of(hook.trigger).parameters,
+        parameters=parameters_of(hook.trigger),
         open_secrets=lambda: secrets,
         network=tuple(hook.settings["network"]),
         limits=limits_of(hook.settings),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from app.application.extension_secret import EXTENSION_SECRET
 from app.application.ports import Vault
 from app.application.views import HookRow
-from app.domain.contracts import CONTRACTS
 from app.domain.outcomes import HookVersion
 from app.domain.processes import lifecycle_of, limits_of
+from app.domain.trigger_catalogue import parameters_of
 
 
 class Versions:
@@ -33,7 +34,11 @@ class Versions:
 
     def _make(self, hook: HookRow) -> HookVersion:
         def open_secrets() -> Mapping[str, str]:
-            return {s.name: self._vault.open(hook.id, s) for s in hook.secrets.values()}
+            return {
+                secret.name: self._vault.open(hook.id, secret)
+                for secret in hook.secrets.values()
+                if secret.name != EXTENSION_SECRET
+            }
 
         return HookVersion(
             key=hook.version_key,
@@ -42,7 +47,7 @@ class Versions:
             trigger=hook.trigger,
             language=hook.language,
             script=hook.script,
-            parameters=CONTRACTS[hook.trigger].parameters,
+            parameters=parameters_of(hook.trigger),
             open_secrets=open_secrets,
             network=tuple(hook.settings["network"]),
             limits=limits_of(hook.settings),

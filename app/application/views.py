@@ -64,6 +64,10 @@ class TriggerRow:
     """ULIDs of the enabled hooks."""
     position: Position
     """Position of the last event of the trigger; 0 if it was never used."""
+    owner: str | None = None
+    """Who defines it, e.g. ``source:main``; None for one of Auth0's as it is by itself."""
+    definition: str | None = None
+    """``TriggerDefinition.text``, under the same condition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +124,11 @@ class ActiveTable:
         """Return the hook that answers ``trigger``, if one is enabled."""
         row = self.triggers.get(trigger)
         return self.hooks.get(row.hooks[0]) if row is not None and row.hooks else None
+
+    def active_hooks(self, trigger: str) -> tuple[HookRow, ...]:
+        """Return the hooks that answer ``trigger``, in order; more than one in a chain."""
+        row = self.triggers.get(trigger)
+        return () if row is None else tuple(map(self.hooks.__getitem__, row.hooks))
 
     def find_hook(self, name_or_id: str) -> HookRow | None:
         """Look a hook up by ULID or by name."""

@@ -11,9 +11,9 @@ from app.application.reconcile import Reconciler, SourceSettings
 from app.application.run_fixtures import FixtureResult, check_script, run_fixture
 from app.bootstrap.ambient import new_id, utc_now
 from app.bootstrap.storage import Storage
-from app.domain.contracts import CONTRACTS
 from app.domain.errors import Rejected, Stalled
 from app.domain.outcomes import LogLine
+from app.domain.trigger_catalogue import contract_of
 from app.gitops.source import LocalRepository, current_branch
 from app.gitops.watcher import Watcher
 from app.gitops.worktree import read_worktree
@@ -46,7 +46,6 @@ async def open_engine(
             branch=source.branch,
             path=source.path,
             mirror_dir=settings.data_dir / "mirrors" / source.id,
-            known_triggers=CONTRACTS.keys(),
         )
         with contextlib.closing(repository):
             reconciler = Reconciler(
@@ -113,8 +112,13 @@ async def run_all_fixtures(path: Path) -> list[FixtureResult]:
     is no hook.
     """
     results = []
+    repository, hooks = read_worktree(path)
+    definitions = {trigger.id: trigger.text for trigger in repository.triggers}
     async with open_runner(load_settings()) as runner:
-        for hook, fixtures in read_worktree(path, CONTRACTS.keys()):
+        for hook, fixtures in hooks:
             await check_script(runner, hook)
-            results += [await run_fixture(runner, hook, fixture, new_id) for fixture in fixtures]
+            contract = contract_of(hook.trigger, definitions.get(hook.trigger))
+            results += [
+                await run_fixture(runner, contract, hook, fixture, new_id) for fixture in fixtures
+            ]
     return results

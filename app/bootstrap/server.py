@@ -20,6 +20,7 @@ from prometheus_client import CollectorRegistry
 
 from app.application.invoke import Invoker
 from app.application.manage_clients import Credentials, create_client, revoke_client
+from app.application.run_draft import DraftRunner
 from app.application.status import SourceStatus, Watch, source_status
 from app.application.views import ActiveTable
 from app.bootstrap.ambient import cli_meta, new_id, utc_now
@@ -119,6 +120,9 @@ async def open_services(storage: Storage) -> AsyncIterator[WebServices]:
             ]
             yield WebServices(
                 invoker=invoker,
+                drafts=DraftRunner(
+                    hooks=storage.hooks, runner=engine.runner, vault=storage.vault, new_id=new_id
+                ),
                 hooks=storage.hooks,
                 audit=storage.audit,
                 journal=journal,

@@ -22,9 +22,9 @@ from app.cli.output import (
     print_table,
     short,
 )
-from app.domain.contracts import contract_of
 from app.domain.errors import Rejected, Transient
 from app.domain.outcomes import OutcomeKind
+from app.domain.trigger_catalogue import contract_of
 from app.web.journal import line_members, record_members
 
 _FOLLOW_SECONDS = 0.5

@@ -11,7 +11,7 @@ import uvloop
 from app.application.manage_clients import Credentials
 from app.bootstrap.server import serve_until_stopped
 from app.cli.output import console
-from app.domain.contracts import contract_of
+from app.domain.trigger_catalogue import contract_of
 from config.settings import load_settings
 
 _EXAMPLE = "pre-user-registration"

@@ -18,6 +18,7 @@ SCOPES = {
     "create:hooks": "create hooks and secrets",
     "update:hooks": "change, enable and disable hooks, and write secrets",
     "delete:hooks": "delete hooks and secrets",
+    "run:hooks": "run drafts and saved hooks in the runner",
     "update:sync": "start a sync, and plan one",
 }
 """Every scope and what it allows; the ``*:hooks`` names are those of Auth0's Management API."""

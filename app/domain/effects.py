@@ -50,6 +50,72 @@ def registration_effects(payload: Mapping[str, Any], result: object) -> dict[str
     return {"user": kept} if kept else {}
 
 
+def password_effects(payload: Mapping[str, Any], result: object) -> dict[str, Any]:
+    """Honour ``accessToken`` (scope and claims) and ``idToken`` (claims), for password-exchange."""
+    members = result if isinstance(result, Mapping) else {}
+    access, identity = members.get("accessToken"), members.get("idToken")
+    return {
+        "accessToken": token_effects(payload, access),
+        "idToken": {"claims": token_effects({}, identity)["claims"]},
+    }
+
+
+def event_effects(payload: Mapping[str, Any], result: object) -> dict[str, Any]:  # noqa: ARG001
+    """Honour all members of the result, for custom triggers: their schema says what may be."""
+    return dict(result) if isinstance(result, Mapping) else {}
+
+
+def merge_members(former: Mapping[str, Any], latter: Mapping[str, Any]) -> dict[str, Any]:
+    """Join effects of two hooks of a chain; of one name, the latter wins."""
+    return {**former, **latter}
+
+
+def merge_tokens(former: Mapping[str, Any], latter: Mapping[str, Any]) -> dict[str, Any]:
+    """Join claims; the scope is the latter's, who has seen the former's."""
+    return {"scope": latter["scope"], "claims": {**former.get("claims", {}), **latter["claims"]}}
+
+
+def merge_registration(former: Mapping[str, Any], latter: Mapping[str, Any]) -> dict[str, Any]:
+    """Join metadata key by key."""
+    before, after = former.get("user", {}), latter.get("user", {})
+    user = {
+        member: {**before.get(member, {}), **after.get(member, {})}
+        for member in ("user_metadata", "app_metadata")
+        if member in before or member in after
+    }
+    return {"user": user} if user else {}
+
+
+def carry_nothing(payload: Mapping[str, Any], effects: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ARG001
+    """Give every hook of a chain the same payload."""
+    return payload
+
+
+def carry_scope(payload: Mapping[str, Any], effects: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Show the next hook the scope as it is by now, and the claims so far in its context."""
+    context = payload.get("context")
+    context = dict(context) if isinstance(context, Mapping) else {}
+    return {
+        **payload,
+        "scope": effects["scope"],
+        "context": {**context, "claims": effects["claims"]},
+    }
+
+
+def carry_metadata(payload: Mapping[str, Any], effects: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Show the next hook the user as the former ones would have it stored."""
+    user = dict(payload["user"])
+    for member, added in effects.get("user", {}).items():
+        submitted = user.get(member)
+        user[member] = {**(submitted if isinstance(submitted, Mapping) else {}), **added}
+    return {**payload, "user": user}
+
+
+def carry_effects(payload: Mapping[str, Any], effects: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Show the next hook of a custom trigger the effects so far, in its context."""
+    return {**payload, "context": {"effects": effects}}
+
+
 def is_claim_name(name: object) -> bool:
     """Tell whether a result's key may become an access-token claim."""
     if not isinstance(name, str):

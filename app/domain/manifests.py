@@ -7,9 +7,9 @@ Keys of ``hook.toml``: ``name``, ``trigger``, ``enabled``, ``script``, ``order``
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from app.domain.definitions import MAX_TIMEOUT_MS, MIN_TIMEOUT_MS
 from app.domain.errors import Problem, Rejected
 from app.domain.manifest_values import (
     KEEP_SECRETS_OUT,
@@ -24,16 +24,12 @@ from app.domain.outcomes import Language
 from app.domain.plans import DesiredHook
 from app.domain.processes import TABLE as PROCESS
 from app.domain.processes import read_process
+from app.domain.repository_settings import ManifestDefaults
 from app.domain.secrets import MAX_SECRETS_PER_HOOK, check_secret
 from app.domain.toml_documents import TomlDocument, printable
 
 MANIFEST = "hook.toml"
-REPOSITORY_SETTINGS = "hookledger.toml"
 MAX_SCRIPT_BYTES = 256 * 1024
-MIN_TIMEOUT_MS = 10
-MAX_TIMEOUT_MS = 20_000
-"""Auth0 ended a hook after 20 seconds."""
-DEFAULT_TIMEOUT_MS = 5_000
 DEFAULT_SCRIPTS = ("hook.py", "hook.js")
 """Names a script may have without being named itself; the first that exists is taken."""
 MAX_ORDER = 1_000_000
@@ -54,13 +50,6 @@ _KEYS = (
     "prune",
     "process",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class ManifestDefaults:
-    """What ``hookledger.toml`` says for hooks that do not say it themselves."""
-
-    timeout_ms: int = DEFAULT_TIMEOUT_MS
 
 
 def parse_manifest(
@@ -85,7 +74,7 @@ def parse_manifest(
     settings: dict[str, Any] = {
         "enabled": _read_flag(document, "enabled"),
         "order": _read_order(document),
-        "timeout_ms": _read_timeout(document, (), defaults or ManifestDefaults()),
+        "timeout_ms": _read_timeout(document, (defaults or ManifestDefaults()).timeout_of(trigger)),
         "network": _read_network(document),
         "required_secrets": _read_required_secrets(document),
         "prune": _read_prune(document),
@@ -104,18 +93,6 @@ def parse_manifest(
         dependencies=dependencies,
         settings=settings,
     )
-
-
-def parse_repository_settings(data: bytes) -> ManifestDefaults:
-    """Read ``hookledger.toml``: ``[defaults] timeout``; raise ``Rejected`` with every problem."""
-    document = TomlDocument.parse(REPOSITORY_SETTINGS, data)
-    document.refuse_unknown(document.members, ("defaults",))
-    document.refuse_unknown(document.table("defaults"), ("timeout",), "defaults")
-    refuse_credentials(document)
-    timeout_ms = _read_timeout(document, ("defaults",), ManifestDefaults())
-    if document.problems:
-        raise Rejected(f"{REPOSITORY_SETTINGS} is not valid.", problems=document.problems)
-    return ManifestDefaults(timeout_ms)
 
 
 def _read_name(document: TomlDocument, folder: str) -> str:
@@ -215,18 +192,16 @@ def _read_order(document: TomlDocument) -> int:
     return order
 
 
-def _read_timeout(document: TomlDocument, at: tuple[str, ...], defaults: ManifestDefaults) -> int:
-    table = document.table(at[0]) if at else document.members
-    if "timeout" not in table:
-        return defaults.timeout_ms
-    written = table["timeout"]
-    milliseconds = parse_milliseconds(written)
+def _read_timeout(document: TomlDocument, default_ms: int) -> int:
+    if "timeout" not in document.members:
+        return default_ms
+    milliseconds = parse_milliseconds(document.members["timeout"])
     if milliseconds is None:
-        document.refuse('must be a duration such as "5s" or "500ms"', *at, "timeout")
-        return defaults.timeout_ms
+        document.refuse('must be a duration such as "5s" or "500ms"', "timeout")
+        return default_ms
     if not MIN_TIMEOUT_MS <= milliseconds <= MAX_TIMEOUT_MS:
         longest = MAX_TIMEOUT_MS // 1000
-        document.refuse(f"must be between {MIN_TIMEOUT_MS}ms and {longest}s", *at, "timeout")
+        document.refuse(f"must be between {MIN_TIMEOUT_MS}ms and {longest}s", "timeout")
     return milliseconds
 
 

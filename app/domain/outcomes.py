@@ -62,6 +62,8 @@ class Call:
     request: bytes = b""
     """What ``context.webtask`` shows of the caller's request: a JSON object with ``headers``,
     ``query`` and ``params``; empty if there is nothing to show. Never holds credentials."""
+    kept_lines: int = 20
+    """How many of its last log lines the outcome carries."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,25 @@ def check_credentials_exchange(payload: object) -> str | None:
     return None
 
 
+def check_password_exchange(payload: object) -> str | None:
+    """Return what is wrong with the payload, or None."""
+    if not isinstance(payload, Mapping):
+        return _not_an_object("Body")
+    if not isinstance(payload.get("audience"), str):
+        return _not_a_string("Body.audience")
+    if payload.get("scope") and not isinstance(payload["scope"], list):
+        return f"Body.scope {_RECEIVED} is neither empty nor an array"
+    for member in ("user", "client"):
+        if not isinstance(payload.get(member), Mapping):
+            return _not_an_object(f"Body.{member}")
+    return None
+
+
+def check_anything(payload: object) -> str | None:  # noqa: ARG001
+    """Take any payload: a generic webtask has no contract."""
+    return None
+
+
 def check_user_registration(payload: object) -> str | None:
     """Return what is wrong with the payload, or None; also for post-change-password."""
     if not isinstance(payload, Mapping):

@@ -1,4 +1,4 @@
-"""The Trigger aggregate: it owns which hooks are enabled, and in which order.
+"""The Trigger aggregate: it owns its definition, which hooks are enabled, and in which order.
 
 Because enablement is a fact of the trigger, "at most one enabled" needs no check across hooks: the
 second of two racing changes has the wrong version and is refused by the store.
@@ -6,11 +6,14 @@ second of two racing changes has the wrong version and is refused by the store.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from dataclasses import asdict
+from typing import Any, ClassVar
 
 from eventsourcing.domain import event
 
 from app.domain.aggregates import Root
+from app.domain.definitions import TriggerDefinition
+from app.domain.errors import Conflict
 
 
 class Trigger(Root):
@@ -46,6 +49,18 @@ class Trigger(Root):
         hook_id: str
         order: int
 
+    class Defined(Root.Event):
+        """A repository says what the trigger is, or how it works."""
+
+        TOPIC: ClassVar[str] = "trigger.defined"
+        owner: str
+        definition: dict[str, Any]
+
+    class DefinitionRemoved(Root.Event):
+        """The repository says nothing of it any more: a custom trigger is gone by that."""
+
+        TOPIC: ClassVar[str] = "trigger.definition_removed"
+
     @staticmethod
     def create_id(trigger: str) -> str:
         return f"trigger:{trigger}"
@@ -54,11 +69,36 @@ class Trigger(Root):
     def __init__(self, trigger: str) -> None:
         self.trigger = trigger
         self.enabled: dict[str, int] = {}
+        self.mode = "single"
+        self.owner: str | None = None
+        self.definition: dict[str, Any] | None = None
+
+    def define(self, definition: TriggerDefinition, owner: str) -> None:
+        """Take a definition; raise ``Conflict`` if it allows one hook and more are enabled."""
+        members = asdict(definition)
+        if definition.mode == "single" and len(self.enabled) > 1:
+            raise Conflict(
+                f"Trigger `{self.trigger}` cannot run a single hook while "
+                f"{len(self.enabled)} are enabled; disable all but one first."
+            )
+        if (self.definition, self.owner) != (members, owner):
+            self._defined(owner=owner, definition=members)
+
+    def remove_definition(self) -> None:
+        """Go back to what the trigger is by itself; raise ``Conflict`` if more than one runs."""
+        if len(self.enabled) > 1:
+            raise Conflict(
+                f"Trigger `{self.trigger}` would run a single hook again, but "
+                f"{len(self.enabled)} are enabled; disable all but one first."
+            )
+        if self.definition is not None:
+            self._definition_removed()
 
     def enable(self, hook_id: str, order: int = 0) -> None:
-        """Enable ``hook_id`` (a ULID), switching off whatever was enabled, in one event."""
+        """Enable ``hook_id`` (a ULID), beside the others in a chain, else in their place."""
         if hook_id not in self.enabled:
-            self._hook_enabled(hook_id=hook_id, order=order, replaced=sorted(self.enabled))
+            replaced = [] if self.mode == "chain" else sorted(self.enabled)
+            self._hook_enabled(hook_id=hook_id, order=order, replaced=replaced)
         elif self.enabled[hook_id] != order:
             self._order_changed(hook_id=hook_id, order=order)
 
@@ -79,3 +119,15 @@ class Trigger(Root):
     @event(OrderChanged)
     def _order_changed(self, hook_id: str, order: int) -> None:
         self.enabled[hook_id] = order
+
+    @event(Defined)
+    def _defined(self, owner: str, definition: dict[str, Any]) -> None:
+        self.owner = owner
+        self.definition = definition
+        self.mode = definition.get("mode", "single")
+
+    @event(DefinitionRemoved)
+    def _definition_removed(self) -> None:
+        self.owner = None
+        self.definition = None
+        self.mode = "single"

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from app.domain.definitions import MAX_CUSTOM_TRIGGERS, TriggerDefinition
 from app.domain.errors import Problem, Rejected, Stalled
-from app.domain.manifests import (
-    MANIFEST,
-    REPOSITORY_SETTINGS,
-    ManifestDefaults,
-    parse_repository_settings,
-)
+from app.domain.manifests import MANIFEST
 from app.domain.plans import DesiredHook, DesiredState
+from app.domain.repository_settings import (
+    REPOSITORY_SETTINGS,
+    SUFFIX,
+    TRIGGERS,
+    RepositorySettings,
+    read_repository_settings,
+)
 from app.domain.revisions import CommitSha, TreeSha
 from app.domain.toml_documents import printable
 from app.gitops.commits import CommitFacts, parse_commit
@@ -25,8 +28,7 @@ from app.gitops.trees import Entry, EntryKind, MalformedTree, parse_tree, wrong_
 MAX_COMMIT_BYTES = 1024 * 1024
 
 _HOOKS = "hooks"
-_TRIGGERS = "triggers"
-_READ_AT_TOP = (_HOOKS, _TRIGGERS, REPOSITORY_SETTINGS)
+_READ_AT_TOP = (_HOOKS, TRIGGERS, REPOSITORY_SETTINGS)
 _MAX_PROBLEMS = 500
 _MAX_FILE_SHOWN = 4096
 _REMEMBERED_TREES = 4
@@ -48,10 +50,9 @@ class _Top:
 class Contents:
     """Reads desired states; remembers the names of the last few, to tell when two collide."""
 
-    def __init__(self, objects: Objects, path: str, known_triggers: Collection[str]) -> None:
+    def __init__(self, objects: Objects, path: str) -> None:
         self._objects = objects
         self._path = path
-        self._known_triggers = tuple(known_triggers)
         self._names: OrderedDict[str, _Names] = OrderedDict()
 
     def read(self, commit: CommitSha, since: TreeSha | None) -> DesiredState:
@@ -65,10 +66,13 @@ class Contents:
             if tree == since:
                 return _state(commit, tree, facts, [], frozenset(), complete=False)
             partial = None if since is None else self._read_difference(since, tree)
-            hooks, removed = partial or (self._read_whole(tree), frozenset())
+            if partial is not None:
+                return _state(commit, tree, facts, *partial, complete=False)
+            hooks, triggers = self._read_whole(tree)
         except Rejected as refusal:
             raise self._refusal(commit, refusal) from refusal
-        return _state(commit, tree, facts, hooks, removed, complete=partial is None)
+        whole = _state(commit, tree, facts, hooks, frozenset(), complete=True)
+        return replace(whole, triggers=triggers)
 
     def _read_commit(self, commit: CommitSha) -> CommitFacts:
         data = self._objects.read(commit, "commit", MAX_COMMIT_BYTES)
@@ -89,12 +93,12 @@ class Contents:
             sha = found[0].sha
         return TreeSha(sha)
 
-    def _read_whole(self, tree: TreeSha) -> list[DesiredHook]:
+    def _read_whole(self, tree: TreeSha) -> tuple[list[DesiredHook], tuple[TriggerDefinition, ...]]:
         top = self._top(tree)
         comparison = compare(self._objects, _HOOKS, None, top.hooks.sha if top.hooks else None)
-        hooks, names = self._read_changed(top, comparison, {})
+        settings, hooks, names = self._read_changed(top, comparison, {})
         self._remember(tree, names)
-        return hooks
+        return hooks, settings.triggers
 
     def _read_difference(
         self, since: TreeSha, tree: TreeSha
@@ -114,19 +118,21 @@ class Contents:
         known = self._names.get(since)
         if known is None and any(map(_may_be_renamed, comparison.changed.values())):
             return None
-        hooks, names = self._read_changed(top, comparison, known or {})
+        _, hooks, names = self._read_changed(top, comparison, known or {})
         if known is not None:
             self._remember(tree, names)
         return hooks, frozenset(comparison.removed)
 
     def _read_changed(
         self, top: _Top, comparison: Comparison, former: _Names
-    ) -> tuple[list[DesiredHook], _Names]:
+    ) -> tuple[RepositorySettings, list[DesiredHook], _Names]:
         """Read the changed folders; raise ``Rejected`` with all that is wrong anywhere."""
         problems = [*top.problems, *comparison.problems]
-        defaults = self._read_defaults(top, problems)
+        settings = self._read_settings(top, problems)
         changed = comparison.changed.values()
-        hooks, refused = read_hooks(self._objects, changed, self._known_triggers, defaults)
+        hooks, refused = read_hooks(
+            self._objects, changed, settings.known_triggers, settings.defaults
+        )
         problems += refused
         names = _updated(former, comparison, hooks)
         if names is not former:
@@ -135,37 +141,54 @@ class Contents:
             problems.append(Problem(f"there are more than {MAX_HOOKS} hooks", file=_HOOKS))
         if problems:
             raise Rejected("The hooks are not valid.", problems=problems)
-        return hooks, names
+        return settings, hooks, names
 
-    def _read_defaults(self, top: _Top, problems: list[Problem]) -> ManifestDefaults:
-        if top.settings is None or top.settings.kind is not EntryKind.FILE:
-            return ManifestDefaults()
+    def _read_settings(self, top: _Top, problems: list[Problem]) -> RepositorySettings:
         try:
-            data = read_blob(self._objects, top.settings.sha, REPOSITORY_SETTINGS)
-            return parse_repository_settings(data)
+            definitions = self._definitions(top)
         except Rejected as refusal:
             problems += refusal.problems
-            return ManifestDefaults()
+            return RepositorySettings()
+        try:
+            settings = None
+            if top.settings is not None and top.settings.kind is EntryKind.FILE:
+                settings = read_blob(self._objects, top.settings.sha, REPOSITORY_SETTINGS)
+            return read_repository_settings(settings, definitions)
+        except Rejected as refusal:
+            problems += refusal.problems
+            # So that no hook is blamed for a trigger that is only badly written.
+            ids = (name.removesuffix(SUFFIX) for name in definitions)
+            return RepositorySettings(
+                triggers=tuple(TriggerDefinition(i, custom=True) for i in ids)
+            )
+
+    def _definitions(self, top: _Top) -> dict[str, bytes]:
+        if top.triggers is None or top.triggers.kind is not EntryKind.FOLDER:
+            return {}
+        entries = self._entries(top.triggers.sha)
+        found = [entry for entry in entries if entry.name.endswith(SUFFIX)]
+        problems = [
+            Problem(message, file=f"{TRIGGERS}/{name}") for name, message in wrong_with(found)
+        ]
+        if problems:
+            raise Rejected("The triggers are not valid.", problems=problems)
+        return {
+            entry.name: read_blob(self._objects, entry.sha, f"{TRIGGERS}/{entry.name}")
+            for entry in found[: MAX_CUSTOM_TRIGGERS + 1]
+            if entry.kind is EntryKind.FILE
+        }
 
     def _top(self, tree: TreeSha) -> _Top:
         read = [e for e in self._entries(tree) if e.name.casefold() in _READ_AT_TOP]
         by_name = {entry.name: entry for entry in read}
         problems = [Problem(message, file=name) for name, message in wrong_with(read)]
-        hooks, triggers = by_name.get(_HOOKS), by_name.get(_TRIGGERS)
+        hooks, triggers = by_name.get(_HOOKS), by_name.get(TRIGGERS)
         if hooks is None or hooks.kind is EntryKind.FILE:
             message = (
                 "there is no such folder, which is taken for a mistake; to have no hooks at all, "
                 "keep the folder with a README.md in it"
             )
             problems.append(Problem(message, file=_HOOKS))
-        if triggers is not None and triggers.kind is EntryKind.FOLDER:
-            problems += [
-                Problem(
-                    "custom triggers are not supported by this version", file=f"triggers/{e.name}"
-                )
-                for e in self._entries(triggers.sha)
-                if e.name.endswith(".toml")
-            ]
         is_folder = hooks is not None and hooks.kind is EntryKind.FOLDER
         settings = by_name.get(REPOSITORY_SETTINGS)
         return _Top(hooks if is_folder else None, triggers, settings, tuple(problems))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -40,7 +40,6 @@ class LocalRepository:
         branch: str,
         path: str,
         mirror_dir: Path,
-        known_triggers: Collection[str],
     ) -> None:
         """Follow ``branch`` (short or full name) of the repository at ``location``.
 
@@ -55,7 +54,7 @@ class LocalRepository:
             raise Rejected(f"`{printable(branch)}` is no name of a branch (HOOKLEDGER_BRANCH).")
         self._mirror = Mirror(mirror_dir.absolute())
         self._objects = Objects(self._mirror.directory)
-        self._contents = Contents(self._objects, self._path, known_triggers)
+        self._contents = Contents(self._objects, self._path)
         self._lock = threading.Lock()
 
     def tip(self) -> CommitSha:

@@ -6,33 +6,38 @@ read from commits instead, by ``source``.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from app.domain.errors import NotFound, Rejected
 from app.domain.fixtures import Fixture, parse_fixture
-from app.domain.manifests import ManifestDefaults, parse_manifest, parse_repository_settings
+from app.domain.manifests import MANIFEST, parse_manifest
 from app.domain.plans import DesiredHook
-
-_MANIFEST = "hook.toml"
-_SETTINGS = "hookledger.toml"
+from app.domain.repository_settings import (
+    REPOSITORY_SETTINGS,
+    SUFFIX,
+    TRIGGERS,
+    RepositorySettings,
+    read_repository_settings,
+)
 
 
 def read_worktree(
-    path: Path, known_triggers: Collection[str]
-) -> Iterator[tuple[DesiredHook, tuple[Fixture, ...]]]:
-    """Read every hook at or below ``path``, which is a hooks repository or a folder within one.
+    path: Path,
+) -> tuple[RepositorySettings, Iterator[tuple[DesiredHook, tuple[Fixture, ...]]]]:
+    """Read the hooks at or below ``path``, which is a hooks repository or a folder within one.
+
+    The settings are the repository's; hooks are read as they are asked for.
 
     Raises ``NotFound`` when there is none, ``Rejected`` with the problems of the first file that
     cannot be used.
     """
     root = _root_of(path.resolve())
-    manifests = sorted(path.resolve().rglob(_MANIFEST))
+    manifests = sorted(path.resolve().rglob(MANIFEST))
     if not manifests:
-        raise NotFound(f"There is no hook below {path}: no folder holds a {_MANIFEST}.")
-    defaults = _defaults(root)
-    for manifest in manifests:
-        yield _read(root, manifest.parent, known_triggers, defaults)
+        raise NotFound(f"There is no hook below {path}: no folder holds a {MANIFEST}.")
+    settings = _settings(root)
+    return settings, (_read(root, manifest.parent, settings) for manifest in manifests)
 
 
 def _root_of(path: Path) -> Path:
@@ -45,20 +50,24 @@ def _root_of(path: Path) -> Path:
     raise NotFound(f"{path} is not in a hooks repository: no folder above it holds `hooks/`.")
 
 
-def _defaults(root: Path) -> ManifestDefaults:
-    settings = root / _SETTINGS
-    if not settings.is_file():
-        return ManifestDefaults()
-    return parse_repository_settings(settings.read_bytes())
+def _settings(root: Path) -> RepositorySettings:
+    settings = root / REPOSITORY_SETTINGS
+    definitions = sorted((root / TRIGGERS).glob(f"*{SUFFIX}"))
+    return read_repository_settings(
+        settings.read_bytes() if settings.is_file() else None,
+        {file.name: file.read_bytes() for file in definitions},
+    )
 
 
 def _read(
-    root: Path, folder: Path, known_triggers: Collection[str], defaults: ManifestDefaults
+    root: Path, folder: Path, settings: RepositorySettings
 ) -> tuple[DesiredHook, tuple[Fixture, ...]]:
     try:
         files = {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
         place = folder.relative_to(root).as_posix()
-        hook = parse_manifest(place, files.pop(_MANIFEST), files, known_triggers, defaults)
+        hook = parse_manifest(
+            place, files.pop(MANIFEST), files, settings.known_triggers, settings.defaults
+        )
         fixtures = tuple(
             parse_fixture(f"{place}/fixtures/{file.name}", file.read_bytes())
             for file in sorted((folder / "fixtures").glob("*.json"))

@@ -9,9 +9,6 @@ from time import monotonic
 from app.domain.outcomes import Call, LogLine, Outcome, OutcomeKind
 from app.runtime.inside import protocol
 
-KEPT_LINES = 20
-"""Last lines of a call that its outcome carries."""
-
 
 class Ticket:
     """One call; times are seconds of the monotonic clock."""
@@ -44,7 +41,7 @@ class Ticket:
     def keep(self, line: LogLine) -> None:
         """Remember a line, if it is among the last."""
         if self.last_lines is None:
-            self.last_lines = deque(maxlen=KEPT_LINES)
+            self.last_lines = deque(maxlen=self.call.kept_lines)
         self.last_lines.append(line)
 
     def settle(self, kind: OutcomeKind, data: bytes | None = None, detail: str = "") -> float:

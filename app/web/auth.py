@@ -17,17 +17,25 @@ def admit(table: ActiveTable, headers: Headers, scope: str) -> ClientRow:
     Raises ``MissingToken`` or ``Unauthenticated`` if it is not known, ``MissingScope`` if it may
     not, and ``Rejected`` if two tokens are presented.
     """
-    client = authenticate(table, _bearer_token(headers))
+    client = authenticate(table, _required_token(headers))
     if scope not in client.scopes:
         raise MissingScope(scope)
     return client
 
 
-def _bearer_token(headers: Headers) -> str:
+def bearer_token(headers: Headers) -> str | None:
+    """Return the token that is presented, if any; raise ``Rejected`` for two of them."""
     value = only(headers, b"authorization")
-    if value is None:
-        raise MissingToken
-    if value[: len(_SCHEME)].lower() != _SCHEME:
-        raise Unauthenticated("The header `Authorization` must read `Bearer <access token>`.")
+    if value is None or value[: len(_SCHEME)].lower() != _SCHEME:
+        return None
     # Any byte is a character of Latin-1: what is no token of ours fails by its hash.
     return value[len(_SCHEME) :].strip().decode("latin-1")
+
+
+def _required_token(headers: Headers) -> str:
+    token = bearer_token(headers)
+    if token is not None:
+        return token
+    if only(headers, b"authorization") is None:
+        raise MissingToken
+    raise Unauthenticated("The header `Authorization` must read `Bearer <access token>`.")

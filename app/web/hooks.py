@@ -7,19 +7,20 @@ from typing import Any
 
 from starlette.responses import Response
 
+from app.application.contracts import contract_in, contracts_in
 from app.application.views import START, HookRow, TriggerRow
-from app.domain.contracts import CONTRACTS, TriggerContract
+from app.domain.contracts import TriggerContract
 from app.domain.errors import NotFound
 from app.web.endpoints import JSON, Answered, Endpoint, Inquiry, Operation
 from app.web.formats import json_answer
-from app.web.parameters import CURSOR, LIMIT, choice, flag, path_parameter, text
+from app.web.parameters import CURSOR, LIMIT, flag, path_parameter, text
 
 
 async def list_triggers(inquiry: Inquiry) -> Response:
     """Answer every trigger with its contract and its enabled hooks."""
     shown = [
         trigger_members(contract, inquiry.table.triggers.get(contract.id))
-        for contract in CONTRACTS.values()
+        for contract in contracts_in(inquiry.table)
     ]
     return json_answer({"triggers": shown, "position": inquiry.table.position})
 
@@ -27,6 +28,8 @@ async def list_triggers(inquiry: Inquiry) -> Response:
 async def list_hooks(inquiry: Inquiry) -> Response:
     """Answer hooks by name, without their scripts."""
     wanted, after = inquiry.values, inquiry.values["cursor"] or ""
+    if wanted["trigger"] is not None:
+        contract_in(inquiry.table, wanted["trigger"])
     found = sorted(
         (hook for hook in inquiry.table.hooks.values() if hook.name > after and _is(hook, wanted)),
         key=lambda hook: hook.name,
@@ -83,8 +86,13 @@ def trigger_members(contract: TriggerContract, row: TriggerRow | None) -> dict[s
         "title": contract.title,
         "purpose": contract.purpose,
         "blocking": contract.blocking,
+        "mode": contract.mode,
+        "on_error": contract.on_error,
         "parameters": contract.parameters,
         "example": contract.example,
+        "payload_schema": contract.payload_schema,
+        "result_schema": contract.result_schema,
+        "owner": row.owner if row is not None else None,
         "enabled_hooks": row.hooks if row is not None else (),
         "position": row.position if row is not None else START,
     }
@@ -98,7 +106,7 @@ def _is(hook: HookRow, wanted: Mapping[str, Any]) -> bool:
 
 
 _HOOK = path_parameter("id", "Name of a hook, or its id (a ULID).")
-_TRIGGER = choice("trigger", "Only of this trigger.", tuple(CONTRACTS))
+_TRIGGER = text("trigger", "Only of this trigger.")
 _POSITION = ("Hookledger-Position",)
 
 ENDPOINTS = (
@@ -134,6 +142,7 @@ ENDPOINTS = (
                 CURSOR,
             ),
             answers={200: Answered("A page of hooks.", {JSON: "Hooks"}, _POSITION)},
+            problems=("not-found",),
         ),
         list_hooks,
     ),

@@ -7,6 +7,7 @@ platform is a problem document. Neither is ever written as the other.
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Any
 
 import orjson
@@ -14,13 +15,14 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from app.application.invoke import Answer
-from app.domain.errors import HookledgerError, Rejected
+from app.application.run_draft import shown_request
+from app.domain.errors import HookledgerError, Rejected, Unauthenticated
 from app.domain.outcomes import LogLine, Outcome, OutcomeKind
-from app.web.auth import admit
+from app.web.auth import admit, bearer_token
 from app.web.endpoints import JSON, Answered, Operation
 from app.web.errors import Disconnected
 from app.web.exchange import ALWAYS, reply
-from app.web.limits import min_position, read_body
+from app.web.limits import Headers, min_position, read_body
 from app.web.parameters import path_parameter
 from app.web.problems import (
     FAILURES,
@@ -59,11 +61,18 @@ INVOKE = Operation(
     body_required=True,
     positioned=True,
     answers={
-        200: Answered("The hook's envelope.", {JSON: "Envelope"}, _PROVENANCE),
+        200: Answered(
+            "The hook's envelope.", {JSON: "Envelope"}, (*_PROVENANCE, "Hookledger-Failed-Open")
+        ),
         202: Answered("The invocation is stored and will run.", {JSON: "Accepted"}, _PROVENANCE),
         204: Answered(
-            "No hook of this trigger is enabled.",
-            headers=("Hookledger-Invocation", "Hookledger-Position", "Server-Timing"),
+            "No hook of this trigger is enabled, or the connection is not one it is for.",
+            headers=(
+                "Hookledger-Invocation",
+                "Hookledger-Position",
+                "Hookledger-Skipped",
+                "Server-Timing",
+            ),
         ),
     },
     problems=("not-found", "stalled", *(kind.slug for kind in FAILURES.values())),
@@ -80,6 +89,7 @@ class InvokeEndpoint:
     def __init__(self, services: WebServices) -> None:
         self._hooks = services.hooks
         self._invoke = services.invoker.invoke
+        self._may_invoke = services.invoker.may_invoke
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
@@ -104,15 +114,30 @@ class InvokeEndpoint:
             await _send(send, 202, _accepted(answer), headers)
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answer:
-        headers = scope["headers"]
-        client = admit(self._hooks.table, headers, _SCOPE)
+        headers, trigger = scope["headers"], scope["path_params"]["trigger"]
+        try:
+            caller = admit(self._hooks.table, headers, _SCOPE).id
+        except Unauthenticated:
+            holder = self._holder(trigger, headers)
+            if holder is None:
+                raise
+            caller = holder
         if scope["query_string"]:
             raise Rejected("This route takes no query parameters.")
         wanted = min_position(headers)
         body = await read_body(headers, receive)
         return await self._invoke(
-            scope["path_params"]["trigger"], body, caller=client.id, min_position=wanted
+            trigger,
+            body,
+            caller=caller,
+            min_position=wanted,
+            request=partial(_shown, headers, trigger),
         )
+
+    def _holder(self, trigger: str, headers: Headers) -> str | None:
+        """Name the caller whose token is no client's but a hook's extension secret."""
+        token = bearer_token(headers)
+        return self._may_invoke(trigger, token) if token is not None else None
 
 
 def provenance(answer: Answer, total: float) -> RawHeaders:
@@ -131,6 +156,10 @@ def provenance(answer: Answer, total: float) -> RawHeaders:
         headers.append((b"hookledger-hook", header_value(hook.name)))
         if hook.commit is not None:
             headers.append((b"hookledger-revision", header_value(hook.commit)))
+    if answer.skipped is not None:
+        headers.append((b"hookledger-skipped", header_value(answer.skipped)))
+    if answer.failed_open is not None:
+        headers.append((b"hookledger-failed-open", header_value(answer.failed_open)))
     return headers
 
 
@@ -149,6 +178,10 @@ async def _send(send: Send, status: int, body: bytes, headers: RawHeaders) -> No
     headers += (_TYPE, (b"content-length", b"%d" % len(body)), *ALWAYS)
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+def _shown(headers: Headers, trigger: str) -> bytes:
+    return shown_request({n.decode("latin-1"): v.decode("latin-1") for n, v in headers}, trigger)
 
 
 def _nothing() -> Response:

@@ -10,7 +10,8 @@ from app.web.endpoints import JSON, Operation
 from app.web.limits import BODY_LIMIT, MIN_POSITION
 from app.web.parameters import Parameter
 from app.web.problems import MEDIA_TYPE, PROBLEM_TYPES
-from app.web.schemas import SCHEMAS, reference
+from app.web.schema_parts import reference
+from app.web.schemas import SCHEMAS
 
 Document = dict[str, Any]
 
@@ -30,6 +31,14 @@ HEADERS: Mapping[str, Mapping[str, Any]] = {
     },
     "Server-Timing": {
         "description": "Milliseconds until the hook started, that it ran, and in all.",
+        "schema": {"type": "string"},
+    },
+    "Hookledger-Skipped": {
+        "description": "Why no hook ran though one is enabled.",
+        "schema": {"type": "string"},
+    },
+    "Hookledger-Failed-Open": {
+        "description": "The failure that the trigger's `on_error` let pass; no effects then.",
         "schema": {"type": "string"},
     },
     "Content-Disposition": {

@@ -14,6 +14,7 @@ from app.web.endpoints import JSON, Answered, Endpoint, Inquiry, Operation
 from app.web.formats import json_answer
 from app.web.parameters import path_parameter
 from app.web.problems import PROBLEM_TYPES
+from app.web.trigger_paths import with_triggers
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -52,7 +53,7 @@ async def metrics(inquiry: Inquiry) -> Response:
 
 async def openapi(inquiry: Inquiry) -> Response:
     """Answer this interface's description."""
-    return Response(inquiry.openapi, media_type=JSON)
+    return Response(with_triggers(inquiry.openapi, inquiry.table), media_type=JSON)
 
 
 async def problem_type(inquiry: Inquiry) -> Response:

@@ -9,7 +9,7 @@ import orjson
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp
 
-from app.web import history, hooks, journal, operations, sync
+from app.web import history, hooks, journal, operations, runner, sync
 from app.web.endpoints import Endpoint, Operation
 from app.web.exchange import ByMethod, Exchange, nothing_here
 from app.web.invoke import INVOKE, InvokeEndpoint
@@ -18,6 +18,7 @@ from app.web.services import WebServices
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *hooks.ENDPOINTS,
+    *runner.ENDPOINTS,
     *history.ENDPOINTS,
     *sync.ENDPOINTS,
     *journal.ENDPOINTS,

@@ -6,259 +6,266 @@ so nothing says that there are no others.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, get_args
+from collections.abc import Mapping
+from typing import get_args
 
 from app.application.reconcile import SyncStatus
 from app.application.status import SyncState
+from app.domain.definitions import Mode, OnError
 from app.domain.outcomes import Language, Level, OutcomeKind
 from app.domain.plans import ChangeKind
+from app.web.schema_parts import (
+    COMMIT,
+    COUNT,
+    FLAG,
+    NEXT,
+    NUMBER,
+    OBJECT,
+    POSITION,
+    TEXT,
+    TEXTS,
+    TIME,
+    Schema,
+    list_of,
+    object_of,
+    or_null,
+    reference,
+    words,
+)
 
-Schema = dict[str, Any]
-
-
-def reference(name: str) -> Schema:
-    """Refer to a schema by its name."""
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def or_null(schema: Schema) -> Schema:
-    """Allow null beside a schema."""
-    if isinstance(schema.get("type"), str):
-        return {**schema, "type": [schema["type"], "null"]}
-    return {"anyOf": [schema, {"type": "null"}]}
-
-
-def _object(properties: dict[str, Schema], *, optional: dict[str, Schema] | None = None) -> Schema:
-    return {
-        "type": "object",
-        "properties": {**properties, **(optional or {})},
-        "required": list(properties),
-    }
-
-
-def _list(items: Schema) -> Schema:
-    return {"type": "array", "items": items}
-
-
-def _words(values: Iterable[str]) -> Schema:
-    return {"type": "string", "enum": [str(value) for value in values]}
-
-
-_TEXT: Schema = {"type": "string"}
-_FLAG: Schema = {"type": "boolean"}
-_NUMBER: Schema = {"type": "number", "minimum": 0}
-_COUNT: Schema = {"type": "integer", "minimum": 0}
-_TIME: Schema = {"type": "string", "format": "date-time"}
-_OBJECT: Schema = {"type": "object"}
-_NEXT = or_null(_TEXT | {"description": "Give it as `cursor` to continue; null at the end."})
-_POSITION: Schema = _COUNT | {"description": "Place of an event in the store, from 1 on."}
-_COMMIT = or_null(_TEXT | {"description": "Id of a git commit."})
+_RAN = {"outcome": words(OutcomeKind), "ran_ms": NUMBER}
+_CHAIN = list_of(reference("ChainStep")) | {"description": "In a chain: each hook that ran."}
 
 _HOOK: dict[str, Schema] = {
-    "id": _TEXT | {"description": "A ULID."},
-    "name": _TEXT,
-    "trigger": _TEXT,
-    "owner": _TEXT | {"description": "`source:<id>`, or `api`."},
-    "path": or_null(_TEXT | {"description": "Folder in the source."}),
-    "language": _words(get_args(Language)),
-    "enabled": _FLAG | {"description": "Whether the trigger runs it."},
-    "break_glass": _FLAG | {"description": "Whether an operator disabled it against git."},
-    "digest": _TEXT | {"description": "SHA-256 of script, dependencies and settings."},
-    "dependencies": {"type": "object", "additionalProperties": _TEXT},
-    "settings": _OBJECT | {"description": "As in `hook.toml`: order, timeout_ms, network, …"},
-    "secrets": _list(_TEXT) | {"description": "Names; values are shown nowhere."},
-    "commit": _COMMIT,
-    "position": _POSITION,
-    "version_key": _TEXT | {"description": "Changes whenever what runs does."},
-    "created_at": _TIME,
-    "updated_at": _TIME,
+    "id": TEXT | {"description": "A ULID."},
+    "name": TEXT,
+    "trigger": TEXT,
+    "owner": TEXT | {"description": "`source:<id>`, or `api`."},
+    "path": or_null(TEXT | {"description": "Folder in the source."}),
+    "language": words(get_args(Language)),
+    "enabled": FLAG | {"description": "Whether the trigger runs it."},
+    "break_glass": FLAG | {"description": "Whether an operator disabled it against git."},
+    "digest": TEXT | {"description": "SHA-256 of script, dependencies and settings."},
+    "dependencies": {"type": "object", "additionalProperties": TEXT},
+    "settings": OBJECT | {"description": "As in `hook.toml`: order, timeout_ms, network, …"},
+    "secrets": list_of(TEXT) | {"description": "Names; values are shown nowhere."},
+    "commit": COMMIT,
+    "position": POSITION,
+    "version_key": TEXT | {"description": "Changes whenever what runs does."},
+    "created_at": TIME,
+    "updated_at": TIME,
 }
 
-_COMPLAINT = _object(
+_COMPLAINT = object_of(
     {
-        "message": _TEXT,
-        "file": or_null(_TEXT),
-        "line": or_null(_COUNT),
-        "key": or_null(_TEXT | {"description": "Parameter, header or member concerned."}),
+        "message": TEXT,
+        "file": or_null(TEXT),
+        "line": or_null(COUNT),
+        "key": or_null(TEXT | {"description": "Parameter, header or member concerned."}),
     }
 )
 
 _LINE: dict[str, Schema] = {
-    "at": _TIME,
-    "level": _words(get_args(Level)),
-    "stream": _words(("stdout", "stderr", "log")),
-    "text": _TEXT,
+    "at": TIME,
+    "level": words(get_args(Level)),
+    "stream": words(("stdout", "stderr", "log")),
+    "text": TEXT,
 }
 
-_EVENT = _object(
+_EVENT = object_of(
     {
-        "position": _POSITION,
-        "at": _TIME,
-        "type": _TEXT | {"description": "E.g. `hook.script_changed`."},
-        "actor": _TEXT,
-        "origin": _TEXT | {"description": "git, api, dashboard, cli or system."},
-        "subject": _TEXT | {"description": "Stream of the event, e.g. `hook:<id>`."},
-        "hook": or_null(_TEXT),
-        "hook_name": or_null(_TEXT | {"description": "The hook's name when it happened."}),
-        "trigger": or_null(_TEXT),
-        "source": or_null(_TEXT),
-        "commit": _COMMIT,
-        "correlation_id": or_null(_TEXT),
-        "reason": or_null(_TEXT),
-        "data": _OBJECT | {"description": "Members of the event; of scripts, digest and size."},
+        "position": POSITION,
+        "at": TIME,
+        "type": TEXT | {"description": "E.g. `hook.script_changed`."},
+        "actor": TEXT,
+        "origin": TEXT | {"description": "git, api, dashboard, cli or system."},
+        "subject": TEXT | {"description": "Stream of the event, e.g. `hook:<id>`."},
+        "hook": or_null(TEXT),
+        "hook_name": or_null(TEXT | {"description": "The hook's name when it happened."}),
+        "trigger": or_null(TEXT),
+        "source": or_null(TEXT),
+        "commit": COMMIT,
+        "correlation_id": or_null(TEXT),
+        "reason": or_null(TEXT),
+        "data": OBJECT | {"description": "Members of the event; of scripts, digest and size."},
     }
 )
 
 SCHEMAS: Mapping[str, Schema] = {
-    "Text": _TEXT,
-    "Table": _TEXT | {"description": "Records (RFC 4180) under a head of the event's members."},
-    "Document": _OBJECT,
+    "Text": TEXT,
+    "Table": TEXT | {"description": "Records (RFC 4180) under a head of the event's members."},
+    "Document": OBJECT,
     "Nothing": {"type": "object", "maxProperties": 0},
+    "ChainStep": object_of({"hook": TEXT, "commit": COMMIT, "position": POSITION, **_RAN}),
     "Payload": {"description": "What the trigger expects; `GET /v1/triggers` has an example."},
-    "Index": _object(
-        dict.fromkeys(("name", "version", "documentation", "health", "readiness", "metrics"), _TEXT)
+    "Index": object_of(
+        dict.fromkeys(("name", "version", "documentation", "health", "readiness", "metrics"), TEXT)
     ),
-    "Health": _object({"status": _words(("ok",))}),
-    "Readiness": _object(
+    "Health": object_of({"status": words(("ok",))}),
+    "Readiness": object_of(
         {
-            "ready": _FLAG,
-            "checks": _list(_object({"name": _TEXT, "ok": _FLAG, "detail": _TEXT})),
+            "ready": FLAG,
+            "checks": list_of(object_of({"name": TEXT, "ok": FLAG, "detail": TEXT})),
         }
     ),
-    "ProblemType": _object({"type": _TEXT, "title": _TEXT, "status": _COUNT, "remedy": _TEXT}),
+    "ProblemType": object_of({"type": TEXT, "title": TEXT, "status": COUNT, "remedy": TEXT}),
     "Envelope": {
         "oneOf": [
-            _object(
+            object_of(
                 {
                     "statusCode": {"const": 200},
-                    "headers": _OBJECT,
+                    "headers": OBJECT,
                     "status": {"const": "success"},
-                    "effects": _OBJECT | {"description": "What the caller is to honour."},
+                    "effects": OBJECT | {"description": "What the caller is to honour."},
                 },
-                optional={"data": {"description": "What the hook returned, if anything."}},
+                optional={
+                    "data": {"description": "What the hook returned, if anything."},
+                    "hooks": _CHAIN,
+                },
             ),
-            _object(
+            object_of(
                 {
                     "status": {"const": "error"},
-                    "data": _OBJECT
+                    "data": OBJECT
                     | {"description": "Members of the hook's error; `message` above all."},
                 }
             ),
         ]
     },
-    "Accepted": _object({"invocation_id": _TEXT, "status": {"const": "accepted"}}),
-    "Triggers": _object({"triggers": _list(reference("Trigger")), "position": _POSITION}),
-    "Trigger": _object(
+    "Accepted": object_of({"invocation_id": TEXT, "status": {"const": "accepted"}}),
+    "Triggers": object_of({"triggers": list_of(reference("Trigger")), "position": POSITION}),
+    "Trigger": object_of(
         {
-            "id": _TEXT,
-            "title": _TEXT,
-            "purpose": _TEXT,
-            "blocking": _FLAG | {"description": "Whether the caller waits for the result."},
-            "parameters": _list(_TEXT),
-            "example": _OBJECT | {"description": "A payload."},
-            "enabled_hooks": _list(_TEXT) | {"description": "Ids, in order."},
-            "position": _POSITION,
+            "id": TEXT,
+            "title": TEXT,
+            "purpose": TEXT,
+            "blocking": FLAG | {"description": "Whether the caller waits for the result."},
+            "mode": words(get_args(Mode)) | {"description": "One hook, or several in turn."},
+            "on_error": words(get_args(OnError))
+            | {"description": "`open`: a failure of the platform passes, without effects."},
+            "parameters": list_of(TEXT),
+            "example": OBJECT | {"description": "A payload."},
+            "payload_schema": or_null(OBJECT) | {"description": "JSON Schema, if it has one."},
+            "result_schema": or_null(OBJECT) | {"description": "JSON Schema, if it has one."},
+            "owner": or_null(TEXT) | {"description": "Who defines it; null: it is Auth0's."},
+            "enabled_hooks": list_of(TEXT) | {"description": "Ids, in order."},
+            "position": POSITION,
         }
     ),
-    "Hooks": _object({"hooks": _list(reference("Hook")), "position": _POSITION, "next": _NEXT}),
-    "Hook": _object(_HOOK),
-    "HookWithScript": _object({**_HOOK, "script": _TEXT}),
-    "Events": _object({"events": _list(reference("Event")), "next": _NEXT}),
+    "Draft": object_of(
+        {"language": words(get_args(Language)), "script": TEXT, "payload": {}},
+        optional={"secrets": TEXTS, "headers": TEXTS, "timeout_ms": COUNT},
+    ),
+    "SavedRun": object_of({"payload": {}}, optional={"headers": TEXTS}),
+    "DraftResult": object_of(
+        {
+            "outcome": words(OutcomeKind),
+            "detail": or_null(TEXT) | {"description": "What the platform says, if it failed."},
+            "result": or_null(reference("Envelope")),
+            "effects": or_null(OBJECT) | {"description": "What a caller would honour."},
+            "skipped": or_null(TEXT) | {"description": "Why hooks would not run, if so."},
+            "logs": list_of(object_of({"at": TIME, "level": TEXT, "stream": TEXT, "text": TEXT})),
+            "duration_ms": NUMBER,
+        }
+    ),
+    "Hooks": object_of({"hooks": list_of(reference("Hook")), "position": POSITION, "next": NEXT}),
+    "Hook": object_of(_HOOK),
+    "HookWithScript": object_of({**_HOOK, "script": TEXT}),
+    "Events": object_of({"events": list_of(reference("Event")), "next": NEXT}),
     "Event": _EVENT,
     "EventLine": reference("Event") | {"description": "One event a line."},
-    "Sources": _object({"sources": _list(reference("Source")), "position": _POSITION}),
-    "Source": _object(
+    "Sources": object_of({"sources": list_of(reference("Source")), "position": POSITION}),
+    "Source": object_of(
         {
-            "id": _TEXT,
-            "location": _TEXT,
-            "branch": _TEXT,
-            "path": _TEXT,
-            "state": _words(SyncState),
-            "reason": _TEXT,
-            "since": or_null(_TIME),
-            "applied": _COMMIT,
-            "tip": _COMMIT,
-            "checked_at": or_null(_TIME),
-            "problems": _list(reference("Complaint")),
-            "position": _POSITION,
+            "id": TEXT,
+            "location": TEXT,
+            "branch": TEXT,
+            "path": TEXT,
+            "state": words(SyncState),
+            "reason": TEXT,
+            "since": or_null(TIME),
+            "applied": COMMIT,
+            "tip": COMMIT,
+            "checked_at": or_null(TIME),
+            "problems": list_of(reference("Complaint")),
+            "position": POSITION,
         }
     ),
     "Complaint": _COMPLAINT,
-    "PlanRequest": _object(
-        {}, optional={"ref": or_null(_TEXT | {"minLength": 1, "maxLength": 255})}
+    "PlanRequest": object_of(
+        {}, optional={"ref": or_null(TEXT | {"minLength": 1, "maxLength": 255})}
     )
     | {"additionalProperties": False},
-    "SyncResult": _object(
+    "SyncResult": object_of(
         {
-            "status": _words(SyncStatus),
-            "commit": _TEXT,
-            "position": _POSITION,
+            "status": words(SyncStatus),
+            "commit": TEXT,
+            "position": POSITION,
             "plan": or_null(reference("Plan")),
         }
     ),
-    "Plan": _object(
+    "Plan": object_of(
         {
-            "commit": _TEXT,
-            "tree": _TEXT,
-            "digest": _TEXT | {"description": "Names exactly this plan."},
-            "counts": {"type": "object", "additionalProperties": _COUNT},
-            "changes": _list(reference("Change")),
+            "commit": TEXT,
+            "tree": TEXT,
+            "digest": TEXT | {"description": "Names exactly this plan."},
+            "counts": {"type": "object", "additionalProperties": COUNT},
+            "changes": list_of(reference("Change")),
         }
     ),
-    "Change": _object(
+    "Change": object_of(
         {
-            "kind": _words(ChangeKind),
-            "name": _TEXT,
-            "trigger": _TEXT,
-            "path": or_null(_TEXT),
-            "hook": or_null(_TEXT | {"description": "Id; null if the change makes it."}),
-            "fields": _list(_TEXT),
+            "kind": words(ChangeKind),
+            "name": TEXT,
+            "trigger": TEXT,
+            "path": or_null(TEXT),
+            "hook": or_null(TEXT | {"description": "Id; null if the change makes it."}),
+            "fields": list_of(TEXT),
         }
     ),
-    "Invocations": _object({"invocations": _list(reference("Invocation")), "next": _NEXT}),
-    "Invocation": _object(
+    "Invocations": object_of({"invocations": list_of(reference("Invocation")), "next": NEXT}),
+    "Invocation": object_of(
         {
-            "invocation_id": _TEXT,
-            "at": _TIME,
-            "trigger": _TEXT,
-            "hook_id": or_null(_TEXT),
-            "hook_name": or_null(_TEXT),
-            "commit": _COMMIT,
-            "position": _POSITION,
-            "caller": _TEXT | {"description": "Id of a client, or `queue`."},
-            "kind": _words(OutcomeKind),
-            "error": or_null(_TEXT),
-            "queued_ms": _NUMBER,
-            "ran_ms": _NUMBER,
-            "total_ms": _NUMBER,
-            "request_bytes": _COUNT,
-            "response_bytes": _COUNT,
+            "invocation_id": TEXT,
+            "at": TIME,
+            "trigger": TEXT,
+            "hook_id": or_null(TEXT),
+            "hook_name": or_null(TEXT),
+            "commit": COMMIT,
+            "position": POSITION,
+            "caller": TEXT | {"description": "Id of a client, or `queue`."},
+            "kind": words(OutcomeKind),
+            "error": or_null(TEXT),
+            "queued_ms": NUMBER,
+            "ran_ms": NUMBER,
+            "total_ms": NUMBER,
+            "request_bytes": COUNT,
+            "response_bytes": COUNT,
         }
     ),
-    "Lines": _object({"lines": _list(reference("Line")), "next": _NEXT}),
-    "Line": _object(
+    "Lines": object_of({"lines": list_of(reference("Line")), "next": NEXT}),
+    "Line": object_of(
         {
-            "sequence": _COUNT,
-            "invocation_id": or_null(_TEXT),
-            "hook_id": _TEXT,
+            "sequence": COUNT,
+            "invocation_id": or_null(TEXT),
+            "hook_id": TEXT,
             **_LINE,
         }
     ),
-    "Problem": _object(
+    "Problem": object_of(
         {
-            "type": _TEXT | {"format": "uri-reference"},
-            "title": _TEXT,
-            "status": _COUNT,
-            "detail": _TEXT,
-            "instance": _TEXT | {"format": "uri-reference"},
-            "remedy": _TEXT | {"description": "What to do about it."},
+            "type": TEXT | {"format": "uri-reference"},
+            "title": TEXT,
+            "status": COUNT,
+            "detail": TEXT,
+            "instance": TEXT | {"format": "uri-reference"},
+            "remedy": TEXT | {"description": "What to do about it."},
         },
         optional={
-            "problems": _list(reference("Complaint")),
-            "correlation_id": _TEXT | {"description": "Where to look in the server's log."},
-            "invocation_id": _TEXT,
-            "logs": _list(_object(_LINE)) | {"description": "The hook's last lines."},
+            "problems": list_of(reference("Complaint")),
+            "correlation_id": TEXT | {"description": "Where to look in the server's log."},
+            "invocation_id": TEXT,
+            "logs": list_of(object_of(_LINE)) | {"description": "The hook's last lines."},
         },
     ),
 }

@@ -12,6 +12,7 @@ import anyio.to_thread
 from app.application.invoke import Invoker
 from app.application.ports import AuditLog, HookTable, Journal
 from app.application.reconcile import SyncResult
+from app.application.run_draft import DraftRunner
 from app.application.status import Readiness, SourceStatus
 from app.domain.plans import Plan
 
@@ -30,6 +31,7 @@ class WebServices:
     """Use cases and read views, as callables where more would say too much."""
 
     invoker: Invoker
+    drafts: DraftRunner
     hooks: HookTable
     audit: AuditLog
     journal: Journal

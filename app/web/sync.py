@@ -8,7 +8,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from app.application.invoke import parse_json
+from app.application.envelopes import parse_json
 from app.application.reconcile import SyncResult
 from app.application.status import SourceStatus
 from app.domain.errors import Problem, Rejected

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 
-from app.domain.contracts import CONTRACTS
+from app.domain.trigger_catalogue import CONTRACTS
 from tests.benchmarks.processes import git, hookledger, make_repository, write_version
 
 TRIGGER = "pre-user-registration"

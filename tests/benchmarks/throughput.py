@@ -14,7 +14,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.domain.contracts import CONTRACTS
+from app.domain.trigger_catalogue import CONTRACTS
 from tests.benchmarks.processes import (
     Measured,
     cpu_seconds,

@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 
 from app.domain.errors import Problem, Rejected
-from app.domain.manifests import DEFAULT_SCRIPTS, MANIFEST, ManifestDefaults, parse_manifest
+from app.domain.manifests import DEFAULT_SCRIPTS, MANIFEST, parse_manifest
 from app.domain.plans import DesiredHook
+from app.domain.repository_settings import ManifestDefaults
 from app.gitops.comparison import HookFolder
 from app.gitops.objects import Objects, Oversized
 

@@ -128,7 +128,7 @@ def follow(tmp_path: Path) -> Iterator[Callable[..., LocalRepository]]:
 
     def open_repository(location: Path, *, branch: str = "main", path: str = "") -> LocalRepository:
         mirror = tmp_path / f"mirror-{len(opened)}"
-        opened.append(LocalRepository(location, branch, path, mirror, TRIGGERS))
+        opened.append(LocalRepository(location, branch, path, mirror))
         return opened[-1]
 
     yield open_repository

@@ -232,7 +232,7 @@ def test_every_problem_of_every_file_is_reported(theirs: GitRepository, follow: 
         (f"at/{HOOK}/hook.toml", 2, "timeout"),
         (f"at/{OTHER}/hook.py", 1, None),
         (f"at/{OTHER}/inner/hook.toml", None, None),
-        ("at/triggers/custom.toml", None, None),
+        ("at/triggers/custom.toml", 1, "mode"),
     ]
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from app.domain.contracts import CONTRACTS
 from app.domain.effects import is_claim_name, registration_effects, token_effects
+from app.domain.trigger_catalogue import CONTRACTS
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.domain.errors import Problem, Rejected
-from app.domain.manifests import (
-    MAX_SCRIPT_BYTES,
-    ManifestDefaults,
-    parse_manifest,
-    parse_repository_settings,
-)
+from app.domain.manifests import MAX_SCRIPT_BYTES, parse_manifest
 from app.domain.plans import DesiredHook
+from app.domain.repository_settings import ManifestDefaults
 from app.domain.toml_lines import find_lines
 
 TRIGGERS = ("credentials-exchange", "pre-user-registration", "send-phone-message")
@@ -345,23 +341,6 @@ def test_values_of_the_wrong_kind_are_refused(text: str) -> None:
 
 def test_windows_line_ends_and_a_byte_order_mark_are_accepted() -> None:
     assert parse(b"\xef\xbb\xbfenabled = true\r\norder = 2\r\n").settings["order"] == 2
-
-
-def test_repository_settings_give_the_default_timeout() -> None:
-    defaults = parse_repository_settings(b'[defaults]\ntimeout = "800ms"\n')
-    assert parse(defaults=defaults).settings["timeout_ms"] == 800
-    assert parse('timeout = "1s"', defaults=defaults).settings["timeout_ms"] == 1000
-    assert parse_repository_settings(b"") == ManifestDefaults()
-
-
-def test_unknown_repository_settings_are_refused() -> None:
-    with pytest.raises(Rejected) as refusal:
-        parse_repository_settings(b'[default]\n[defaults]\ntimeot = "1s"\ntimeout = "1h"\n')
-    assert [(p.file, p.line, p.key) for p in refusal.value.problems] == [
-        ("hookledger.toml", 1, "default"),
-        ("hookledger.toml", 3, "defaults.timeot"),
-        ("hookledger.toml", 4, "defaults.timeout"),
-    ]
 
 
 def test_lines_are_found_past_everything_that_only_looks_like_a_key() -> None:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from app.domain.contracts import CONTRACTS, contract_of
 from app.domain.errors import NotFound
+from app.domain.trigger_catalogue import CONTRACTS, contract_of
 
 OBJECT = "received by extensibility point is not an object"
 STRING = "received by extensibility point is not a string"

@@ -7,8 +7,17 @@ from typing import Any
 
 import pytest
 
+from app.domain.definitions import TriggerDefinition
 from app.domain.errors import Rejected
-from app.domain.plans import ActiveHook, ChangeKind, DesiredHook, DesiredState, Plan, plan
+from app.domain.planning import plan
+from app.domain.plans import (
+    ActiveHook,
+    ActiveTrigger,
+    ChangeKind,
+    DesiredHook,
+    DesiredState,
+    Plan,
+)
 from app.domain.revisions import CommitSha, TreeSha
 
 OWNER = "source:default"
@@ -190,3 +199,77 @@ def test_the_digest_names_content_not_just_kinds() -> None:
     two = plan(state(wanted(script="def hook(user, context): return 2")), [], owner=OWNER)
     assert kinds(one) == kinds(two)
     assert one.digest != two.digest
+
+
+ORDER = TriggerDefinition("order-placed", custom=True, title="Order placed")
+PRE_CHAIN = TriggerDefinition("pre-user-registration", custom=False, mode="chain")
+
+
+def known(definition: TriggerDefinition, owner: str = OWNER) -> ActiveTrigger:
+    return ActiveTrigger(definition.id, owner, definition.text)
+
+
+def on(hook: DesiredHook, trigger: str) -> DesiredHook:
+    return replace(hook, trigger=trigger)
+
+
+def test_a_trigger_is_defined_before_its_hooks_are_made_and_goes_after_them() -> None:
+    hook = on(wanted(enabled=True), "order-placed")
+    planned = plan(replace(state(hook), triggers=(ORDER,)), [], owner=OWNER)
+    assert kinds(planned) == [
+        (ChangeKind.DEFINE, "order-placed"),
+        (ChangeKind.CREATE, "a"),
+        (ChangeKind.ENABLE, "a"),
+    ]
+    gone = plan(replace(state(), triggers=()), [active(hook)], owner=OWNER, triggers=[known(ORDER)])
+    assert kinds(gone) == [(ChangeKind.RETIRE, "a"), (ChangeKind.UNDEFINE, "order-placed")]
+
+
+def test_an_unchanged_definition_changes_nothing_and_another_text_does() -> None:
+    same = replace(state(), triggers=(ORDER,))
+    assert plan(same, [], owner=OWNER, triggers=[known(ORDER)]).changes == ()
+    other = replace(ORDER, title="Order was placed")
+    changed = plan(replace(state(), triggers=(other,)), [], owner=OWNER, triggers=[known(ORDER)])
+    assert kinds(changed) == [(ChangeKind.DEFINE, "order-placed")]
+    assert changed.digest != plan(same, [], owner=OWNER).digest
+
+
+def test_a_state_that_says_nothing_of_triggers_leaves_them() -> None:
+    partial = state(complete=False)
+    assert plan(partial, [], owner=OWNER, triggers=[known(ORDER)]).changes == ()
+
+
+def test_several_hooks_of_a_chain_may_be_enabled() -> None:
+    both = (wanted("a", enabled=True), wanted("b", enabled=True))
+    planned = plan(replace(state(*both), triggers=(PRE_CHAIN,)), [], owner=OWNER)
+    assert planned.counts["enable"] == 2
+
+
+def test_a_chain_that_becomes_single_again_must_leave_one_hook() -> None:
+    both = (wanted("a", enabled=True), wanted("b", enabled=True))
+    with pytest.raises(Rejected) as refusal:
+        plan(
+            replace(state(*both), triggers=()),
+            [active(hook, enabled=True) for hook in both],
+            owner=OWNER,
+            triggers=[known(PRE_CHAIN)],
+        )
+    assert "chain" in refusal.value.problems[0].message
+
+
+def test_a_trigger_of_another_source_cannot_be_taken() -> None:
+    with pytest.raises(Rejected) as refusal:
+        plan(
+            replace(state(), triggers=(ORDER,)),
+            [],
+            owner=OWNER,
+            triggers=[known(ORDER, "source:other")],
+        )
+    assert refusal.value.problems[0].file == "triggers/order-placed.toml"
+
+
+def test_a_trigger_that_others_hooks_need_cannot_be_removed() -> None:
+    foreign = active(on(wanted("theirs"), "order-placed"), owner="api")
+    with pytest.raises(Rejected, match="applied") as refusal:
+        plan(replace(state(), triggers=()), [foreign], owner=OWNER, triggers=[known(ORDER)])
+    assert "theirs" in refusal.value.problems[0].message

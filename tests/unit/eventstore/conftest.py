@@ -8,6 +8,7 @@ import pytest
 
 from app.domain.aggregates import Commit, DomainEvent, Meta, Root, recorded_as
 from app.domain.clients import Client
+from app.domain.definitions import TriggerDefinition
 from app.domain.errors import Problem
 from app.domain.hooks import Hook
 from app.domain.names import HookName
@@ -97,6 +98,8 @@ def _trigger() -> Trigger:
     trigger.enable(HOOK)
     trigger.enable(HOOK, order=3)
     trigger.disable(HOOK, break_glass=True)
+    trigger.define(TriggerDefinition(trigger.trigger, custom=False, mode="chain"), "source:main")
+    trigger.remove_definition()
     return trigger
 
 

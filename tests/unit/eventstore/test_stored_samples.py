@@ -57,6 +57,8 @@ GOLDEN = {
     "sync_run.completed": SyncRun.Created,
     "sync_run.repeated": SyncRun.Repeated,
     "trigger.created": Trigger.Created,
+    "trigger.defined": Trigger.Defined,
+    "trigger.definition_removed": Trigger.DefinitionRemoved,
     "trigger.hook_disabled": Trigger.HookDisabled,
     "trigger.hook_enabled": Trigger.HookEnabled,
     "trigger.order_changed": Trigger.OrderChanged,

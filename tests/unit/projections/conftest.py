@@ -10,6 +10,7 @@ import pytest
 
 from app.domain.aggregates import Commit, DomainEvent, Meta, Root, recorded_as
 from app.domain.clients import Client
+from app.domain.definitions import TriggerDefinition
 from app.domain.errors import Transient
 from app.domain.hooks import Hook
 from app.domain.names import HookName
@@ -136,6 +137,8 @@ class Story:
             trigger.enable("A")
             trigger.enable("A", 5)
             trigger.disable("A")
+            trigger.define(TriggerDefinition(trigger.trigger, custom=False, mode="chain"), "git")
+            trigger.remove_definition()
             hook.change_script("python", "# very private\n", "d1")
             hook.change_dependencies({"idna": "3.10"}, "d2")
             hook.change_settings({**SETTINGS, "timeout_ms": 1}, "d3")

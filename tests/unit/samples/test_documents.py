@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from app.domain.clients import SCOPES
-from app.domain.contracts import CONTRACTS
 from app.domain.outcomes import OutcomeKind
+from app.domain.trigger_catalogue import CONTRACTS
 from app.eventstore.mapper import EVENTS
 from app.web.problems import PROBLEM_TYPES
 from app.web.routes import OPERATIONS

@@ -18,8 +18,9 @@ from typing import Any
 
 import pytest
 
-from app.domain.contracts import CONTRACTS, TriggerContract
+from app.domain.contracts import TriggerContract
 from app.domain.fixtures import Fixture, Observed, differences, parse_fixture
+from app.domain.trigger_catalogue import CONTRACTS
 
 ERROR_CLASSES = (
     "PreUserRegistrationError",

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from app.application.views import TriggerRow
-from app.domain.contracts import CONTRACTS
 from app.domain.revisions import Position
 from app.domain.secrets import SealedSecret
+from app.domain.trigger_catalogue import CONTRACTS
 
 PRE, PHONE = "pre-user-registration", "send-phone-message"
 
@@ -121,8 +121,8 @@ def test_pages_cover_every_hook_once_even_when_some_come_and_go(site: Any, make_
 
 def test_an_unknown_trigger_is_refused_naming_the_known(site: Any) -> None:
     answer = site.get("/v1/hooks?trigger=pre-registration")
-    assert answer.status_code == 400
-    assert PRE in answer.json()["problems"][0]["message"]
+    assert answer.status_code == 404
+    assert PRE in answer.json()["detail"]
 
 
 def test_several_enabled_hooks_are_listed_in_order(site: Any, make_hook: Any) -> None:

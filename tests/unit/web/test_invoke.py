@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from app.domain.contracts import CONTRACTS
 from app.domain.outcomes import LogLine, Outcome, OutcomeKind
 from app.domain.revisions import Position
+from app.domain.trigger_catalogue import CONTRACTS
 
 PRE = "pre-user-registration"
 POST = "post-user-registration"

@@ -14,7 +14,7 @@ import orjson
 import pytest
 import uvicorn
 
-from app.domain.contracts import CONTRACTS
+from app.domain.trigger_catalogue import CONTRACTS
 from app.web.errors import Disconnected
 from app.web.limits import BODY_LIMIT, read_body
 from app.web.routes import build_app

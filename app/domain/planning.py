@@ -1,0 +1,170 @@
+"""Compare what a commit says with what is in force.
+
+Level-based: whole states are compared, never how they came about. A desired state may be partial
+(only the folders that differ from the applied tree); what it does not mention stays.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping
+
+from app.domain.errors import Problem, Rejected
+from app.domain.plans import (
+    ActiveHook,
+    ActiveTrigger,
+    Change,
+    ChangeKind,
+    DesiredHook,
+    DesiredState,
+    Plan,
+)
+from app.domain.trigger_planning import chains_of, trigger_changes, trigger_clashes
+
+
+def plan(
+    desired: DesiredState,
+    active: Collection[ActiveHook],
+    *,
+    owner: str,
+    triggers: Collection[ActiveTrigger] = (),
+) -> Plan:
+    """Compare what a commit says with what is; raise ``Rejected`` with every contradiction.
+
+    Only hooks of ``owner`` are changed. A hook that an operator disabled stays disabled until its
+    own content changes in git, so that an unrelated commit cannot undo a break-glass measure.
+    """
+    own = {hook.name: hook for hook in active if hook.owner == owner}
+    foreign = {hook.name: hook for hook in active if hook.owner != owner}
+    retired = _retired(desired, own)
+    staying = {
+        name: hook
+        for name, hook in own.items()
+        if name not in retired and name not in {wanted.name for wanted in desired.hooks}
+    }
+    problems = (
+        *_name_clashes(desired, foreign),
+        *_enablement_clashes(desired, staying, chains_of(desired, triggers)),
+        *trigger_clashes(desired, active, triggers, owner),
+        *_refused_removals(retired.values()),
+    )
+    if problems:
+        raise Rejected(
+            f"Commit {desired.commit[:12]} cannot be applied; the last good one keeps serving.",
+            problems=problems,
+        )
+    changes = [_retire(hook) for hook in retired.values()]
+    for wanted in desired.hooks:
+        changes += _changes_of(wanted, own.get(wanted.name))
+    changes += trigger_changes(desired, triggers, owner)
+    return Plan(desired.commit, desired.tree, tuple(sorted(changes, key=_order)))
+
+
+def _order(change: Change) -> tuple[int, str]:
+    """Retire first, so that names and triggers are free; enable last, once all is in place."""
+    rank = {
+        ChangeKind.RETIRE: 0,
+        ChangeKind.DISABLE: 1,
+        ChangeKind.UNDEFINE: 2,
+        ChangeKind.DEFINE: 3,
+        ChangeKind.CREATE: 4,
+        ChangeKind.UPDATE: 5,
+        ChangeKind.ENABLE: 6,
+    }
+    return rank[change.kind], change.name
+
+
+def _retired(desired: DesiredState, own: Mapping[str, ActiveHook]) -> dict[str, ActiveHook]:
+    """Find hooks that git no longer has, or has under another trigger (which is another hook)."""
+    wanted = {hook.name: hook for hook in desired.hooks}
+    return {
+        name: hook
+        for name, hook in own.items()
+        if (
+            name not in wanted
+            and (desired.complete or hook.path in desired.removed or _replaced_at(hook, desired))
+        )
+        or (name in wanted and wanted[name].trigger != hook.trigger)
+    }
+
+
+def _replaced_at(hook: ActiveHook, desired: DesiredState) -> bool:
+    """Tell whether the hook's folder now holds a hook of another name."""
+    return any(wanted.path == hook.path for wanted in desired.hooks)
+
+
+def _name_clashes(desired: DesiredState, foreign: Mapping[str, ActiveHook]) -> Iterator[Problem]:
+    for wanted in desired.hooks:
+        if wanted.name in foreign:
+            owner = foreign[wanted.name].owner
+            yield Problem(
+                f"the name `{wanted.name}` belongs to a hook owned by `{owner}`; choose another "
+                "name, or delete that hook first",
+                file=f"{wanted.path}/hook.toml",
+                key="name",
+            )
+
+
+def _enablement_clashes(
+    desired: DesiredState, staying: Mapping[str, ActiveHook], chains: Collection[str]
+) -> Iterator[Problem]:
+    enabled: dict[str, list[tuple[str, str]]] = {}
+    for wanted in desired.hooks:
+        if wanted.enabled:
+            enabled.setdefault(wanted.trigger, []).append((wanted.path, wanted.name))
+    for hook in staying.values():
+        if hook.settings["enabled"]:
+            enabled.setdefault(hook.trigger, []).append((hook.path or "", hook.name))
+    for trigger, hooks in enabled.items():
+        if len(hooks) > 1 and trigger not in chains:
+            listed = ", ".join(f"`{name}`" for _, name in sorted(hooks))
+            for path, _ in sorted(hooks):
+                yield Problem(
+                    f"only one hook of trigger `{trigger}` may be enabled, but {listed} are; "
+                    'disable the others, or let the trigger run them in turn by mode = "chain"',
+                    file=f"{path}/hook.toml",
+                    key="enabled",
+                )
+
+
+def _refused_removals(retired: Iterable[ActiveHook]) -> Iterator[Problem]:
+    for hook in retired:
+        if hook.settings["prune"] != "auto":
+            yield Problem(
+                f"hook `{hook.name}` says `prune = {json.dumps(hook.settings['prune'])}` and was "
+                'removed; set `prune = "auto"` in a commit of its own before removing it',
+                file=f"{hook.path}/hook.toml",
+                key="prune",
+            )
+
+
+def _retire(hook: ActiveHook) -> Change:
+    return Change(ChangeKind.RETIRE, hook.name, hook.trigger, hook.path, hook.id)
+
+
+def _changes_of(wanted: DesiredHook, hook: ActiveHook | None) -> list[Change]:
+    def change(kind: ChangeKind, hook_id: str | None, fields: tuple[str, ...] = ()) -> Change:
+        return Change(kind, wanted.name, wanted.trigger, wanted.path, hook_id, fields, wanted)
+
+    if hook is None or hook.trigger != wanted.trigger:
+        made = [change(ChangeKind.CREATE, None)]
+        return [*made, change(ChangeKind.ENABLE, None)] if wanted.enabled else made
+    fields = _changed_fields(wanted, hook)
+    changes = [change(ChangeKind.UPDATE, hook.id, fields)] if fields else []
+    held = hook.break_glass and wanted.digest == hook.digest
+    reordered = wanted.settings["order"] != hook.settings["order"]
+    if wanted.enabled and not held and (not hook.enabled or reordered):
+        changes.append(change(ChangeKind.ENABLE, hook.id))
+    elif not wanted.enabled and hook.enabled:
+        changes.append(change(ChangeKind.DISABLE, hook.id))
+    return changes
+
+
+def _changed_fields(wanted: DesiredHook, hook: ActiveHook) -> tuple[str, ...]:
+    compared = {
+        "script": (wanted.language, wanted.script) != (hook.language, hook.script),
+        "dependencies": dict(wanted.dependencies) != dict(hook.dependencies),
+        "settings": dict(wanted.settings) != dict(hook.settings),
+        "path": wanted.path != hook.path,
+    }
+    return tuple(name for name, differs in compared.items() if differs)
