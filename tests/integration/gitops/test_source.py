@@ -219,7 +219,7 @@ def test_every_problem_of_every_file_is_reported(theirs: GitRepository, follow: 
             "at/hooks/post-login/x/hook.toml": "",
             "at/hooks/post-login/x/hook.js": "1",
             "at/hookledger.toml": "default = 1\n",
-            "at/triggers/custom.toml": "",
+            "at/triggers/custom.toml": "mode = 1\n",
         }
     )
     with pytest.raises(Rejected) as refusal:
