@@ -10,6 +10,7 @@ import enum
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import anyio
 import anyio.to_thread
@@ -20,9 +21,11 @@ from app.application.ports import HookTable, Runner, SourceRepository, Vault
 from app.application.revisions import (
     active_hook,
     active_triggers,
+    desired_contract,
     scripts_to_check,
     unsupported,
 )
+from app.application.run_fixtures import failing_fixtures
 from app.application.views import ActiveTable, SourceRow
 from app.domain.aggregates import Commit, Meta
 from app.domain.errors import HookledgerError, Problem, Rejected, Transient
@@ -159,6 +162,9 @@ class Reconciler:
             problems += refusal.problems
             planned = Plan(desired.commit, desired.tree, ())
         problems += await self._runner.check(list(scripts_to_check(desired, table)))
+        if not problems:
+            contract = partial(desired_contract, desired, table)
+            problems += await failing_fixtures(self._runner, desired.hooks, contract, self._new_id)
         if problems:
             raise Rejected(
                 f"Commit {commit[:12]} is refused; what was in force before stays in force.",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from app.application.contracts import contract_in
 from app.application.views import ActiveTable, HookRow
+from app.domain.contracts import TriggerContract
 from app.domain.errors import Problem
 from app.domain.outcomes import ScriptToCheck
 from app.domain.plans import ActiveHook, ActiveTrigger, DesiredHook, DesiredState
-from app.domain.trigger_catalogue import parameters_of
+from app.domain.trigger_catalogue import contract_of, parameters_of
 
 
 def unsupported(desired: DesiredState) -> Iterator[Problem]:
@@ -69,3 +71,11 @@ def active_triggers(table: ActiveTable) -> tuple[ActiveTrigger, ...]:
         for row in table.triggers.values()
         if row.owner is not None and row.definition is not None
     )
+
+
+def desired_contract(desired: DesiredState, table: ActiveTable, trigger: str) -> TriggerContract:
+    """Return what a trigger will promise once the state is in force."""
+    if desired.triggers is None:
+        return contract_in(table, trigger)
+    said = {definition.id: definition.text for definition in desired.triggers}
+    return contract_of(trigger, said.get(trigger))

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import orjson
 
 from app.application.envelopes import envelope_of
 from app.application.ports import Runner
+from app.application.run_draft import shown_request
 from app.domain.contracts import TriggerContract
-from app.domain.errors import Rejected
+from app.domain.errors import Problem, Rejected
 from app.domain.fixtures import Fixture, Observed, differences
 from app.domain.outcomes import Call, HookVersion, Outcome, OutcomeKind, ScriptToCheck
 from app.domain.plans import DesiredHook
 from app.domain.processes import lifecycle_of, limits_of
 from app.domain.revisions import digest_of
 from app.domain.trigger_catalogue import parameters_of
+
+_AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,12 @@ async def run_fixture(
     started = time.perf_counter()
     complaint = contract.check(fixture.payload)
     if complaint is None:
-        call = Call(new_id(), contract.hook_payload(body), hook.settings["timeout_ms"] / 1000)
+        call = Call(
+            new_id(),
+            contract.hook_payload(body),
+            hook.settings["timeout_ms"] / 1000,
+            shown_request(fixture.headers, contract.id),
+        )
         outcome = await runner.run(version, call)
     else:
         outcome = Outcome(OutcomeKind.ERRORED, orjson.dumps({"message": complaint}))
@@ -56,6 +65,29 @@ async def run_fixture(
     else:
         failures = differences(fixture, Observed(orjson.loads(envelope), logs))
     return FixtureResult(hook.name, fixture, failures, logs, time.perf_counter() - started)
+
+
+async def failing_fixtures(
+    runner: Runner,
+    hooks: Iterable[DesiredHook],
+    contract_of: Callable[[str], TriggerContract],
+    new_id: Callable[[], str],
+) -> list[Problem]:
+    """Run the fixtures that hooks must pass to go live; return what does not come as expected."""
+    turns = asyncio.Semaphore(_AT_ONCE)
+
+    async def problems_of(hook: DesiredHook, fixture: Fixture) -> list[Problem]:
+        async with turns:
+            result = await run_fixture(runner, contract_of(hook.trigger), hook, fixture, new_id)
+        return [
+            Problem(f"fixture `{fixture.name}`: {failure}", file=fixture.file)
+            for failure in result.failures
+        ]
+
+    found = await asyncio.gather(
+        *(problems_of(hook, fixture) for hook in hooks for fixture in hook.fixtures)
+    )
+    return [problem for problems in found for problem in problems]
 
 
 async def check_script(runner: Runner, hook: DesiredHook) -> None:

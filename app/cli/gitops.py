@@ -12,6 +12,7 @@ from app.application.reconcile import SyncResult, SyncStatus
 from app.application.run_fixtures import FixtureResult
 from app.bootstrap.engine import open_engine, run_all_fixtures
 from app.bootstrap.storage import open_storage
+from app.cli.junit import write_junit
 from app.cli.output import JsonFlag, console, print_json, print_table
 from app.domain.plans import Plan
 
@@ -86,11 +87,16 @@ def run_fixtures(
         Path, typer.Argument(help="A hooks repository, or any folder within it.", exists=True)
     ] = Path("hooks_repo"),
     *,
+    junit: Annotated[
+        Path | None, typer.Option(help="Also write the results to this file, as JUnit XML.")
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Run the fixtures of hooks in a work tree, in the same isolation as in production."""
     results = asyncio.run(run_all_fixtures(path))
     failed = [result for result in results if result.failures]
+    if junit is not None:
+        write_junit(results, junit)
     if as_json:
         print_json([_described(result) for result in results])
     else:
@@ -120,7 +126,8 @@ def _print_result(result: FixtureResult) -> None:
         highlight=False,
     )
     for failure in result.failures:
-        console.print(f"       {failure}", markup=False, highlight=False, soft_wrap=True)
+        for line in failure.split("\n"):
+            console.print(f"       {line}", markup=False, highlight=False, soft_wrap=True)
     for line in result.logs if result.failures else ():
         console.print(f"       | {line}", markup=False, highlight=False, style="dim")
 

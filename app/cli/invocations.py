@@ -13,6 +13,7 @@ import typer
 
 from app.application.views import ExecutionQuery, LogQuery, StoredLine
 from app.bootstrap.storage import open_journal_reader
+from app.cli.connection import TokenOption, UrlOption, post
 from app.cli.output import (
     JsonFlag,
     console,
@@ -22,13 +23,19 @@ from app.cli.output import (
     print_table,
     short,
 )
-from app.domain.errors import Rejected, Transient
+from app.domain.errors import Rejected
 from app.domain.outcomes import OutcomeKind
-from app.domain.trigger_catalogue import contract_of
+from app.domain.trigger_catalogue import CONTRACTS, OPTIONAL
 from app.web.journal import line_members, record_members
 
 _FOLLOW_SECONDS = 0.5
-_SHOWN_HEADERS = ("hookledger-hook", "hookledger-revision", "hookledger-position", "server-timing")
+_SHOWN_HEADERS = (
+    "hookledger-hook",
+    "hookledger-revision",
+    "hookledger-position",
+    "hookledger-failed-open",
+    "server-timing",
+)
 
 
 def invoke(
@@ -42,32 +49,17 @@ def invoke(
             help="File with JSON, or - for standard input; default: the trigger's example.",
         ),
     ] = None,
-    url: Annotated[
-        str, typer.Option(envvar="HOOKLEDGER_URL", help="The server's address.")
-    ] = "http://127.0.0.1:8080",
-    token: Annotated[
-        str, typer.Option(envvar="HOOKLEDGER_TOKEN", help="An access token.", show_default=False)
-    ] = "",
+    url: UrlOption = "http://127.0.0.1:8080",
+    token: TokenOption = "",
 ) -> None:
     """Invoke a trigger over HTTP and print the answer; exit code 1 if the hook did not succeed."""
-    contract = contract_of(trigger)
-    if not token:
-        raise Rejected("No access token: give --token or set HOOKLEDGER_TOKEN.")
-    body = orjson.dumps(contract.example) if payload is None else _read(payload)
-    try:
-        answer = httpx.post(
-            f"{url.rstrip('/')}/v1/triggers/{trigger}/invoke",
-            content=body,
-            headers={"authorization": f"Bearer {token}", "content-type": "application/json"},
-            timeout=60,
-        )
-    except httpx.HTTPError as error:
-        raise Transient(f"{url} did not answer: {error}. Is `hookledger serve` running?") from None
+    answer = post(url, f"/v1/triggers/{trigger}/invoke", token, _payload(trigger, payload))
     for name in _SHOWN_HEADERS:
         if name in answer.headers:
             console.print(f"{name}: {answer.headers[name]}", style="dim", highlight=False)
     if answer.status_code == httpx.codes.NO_CONTENT:
-        console.print(f"No hook of `{trigger}` is enabled.")
+        skipped = answer.headers.get("hookledger-skipped")
+        console.print(f"Skipped: {skipped}" if skipped else f"No hook of `{trigger}` is enabled.")
         return
     shown = answer.json()
     print_json(shown)
@@ -144,7 +136,12 @@ def _print_line(stored: StoredLine, *, as_json: bool) -> None:
     console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def _read(payload: str) -> bytes:
+def _payload(trigger: str, payload: str | None) -> bytes:
+    if payload is None:
+        contract = CONTRACTS.get(trigger) or OPTIONAL.get(trigger)
+        if contract is None:
+            raise Rejected("The command knows no example for this trigger; give --payload.")
+        return orjson.dumps(contract.example)
     if payload == "-":
         return sys.stdin.buffer.read()
     try:

@@ -13,7 +13,19 @@ from typing import Annotated
 
 import typer
 
-from app.cli import audit, clients, gitops, hooks, invocations, keys, operate, queue, secrets, serve
+from app.cli import (
+    audit,
+    clients,
+    gitops,
+    hooks,
+    invocations,
+    keys,
+    operate,
+    queue,
+    runner,
+    secrets,
+    serve,
+)
 from app.cli.output import errors, print_error
 from app.domain.errors import HookledgerError
 from config.settings import SettingsError
@@ -30,6 +42,7 @@ cli.command("serve")(serve.serve)
 cli.command("sync")(gitops.sync)
 cli.command("plan")(gitops.plan)
 cli.command("test")(gitops.run_fixtures)
+cli.command("run")(runner.run)
 cli.command("invoke")(invocations.invoke)
 cli.add_typer(hooks.group, name="hooks")
 cli.add_typer(secrets.group, name="secrets")

@@ -1,7 +1,7 @@
 """Fixtures: a payload for a hook and what must come of it, written beside the hook as JSON.
 
-    {"name": "…", "payload": {…}, "secrets": {…}?, "expect": {"result": …, "effects": …,
-     "error": {"name"?, "message"?, …}, "logs": ["part of a line", …]}}
+    {"name": "…", "payload": {…}, "secrets": {…}?, "headers": {…}?, "expect": {"result": …,
+     "effects": …, "error": {"name"?, "message"?, …}, "logs": ["part of a line", …]}}
 
 ``result`` and ``effects`` must be equal; of ``error`` the named members; each of ``logs`` must
 occur in some line. A fixture without ``error`` expects that there is none.
@@ -9,6 +9,7 @@ occur in some line. A fixture without ``error`` expects that there is none.
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,12 @@ from typing import Any
 
 from app.domain.errors import Problem, Rejected
 
-_MEMBERS = {"name", "payload", "secrets", "expect"}
+FIXTURES = "fixtures"
+"""Folder beside the script that holds them."""
+
+_MEMBERS = {"name", "payload", "secrets", "headers", "expect"}
+_LONGEST_LINE = 120
+_LINES_AROUND = 2
 _EXPECTATIONS = {"result", "effects", "error", "logs"}
 
 
@@ -29,6 +35,8 @@ class Fixture:
     payload: Mapping[str, Any]
     expect: Mapping[str, Any]
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Shown to a Node.js hook as the caller's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +65,7 @@ def parse_fixture(file: str, content: bytes) -> Fixture:
         payload=members["payload"],
         expect=members["expect"],
         secrets=members.get("secrets") or {},
+        headers=members.get("headers") or {},
     )
 
 
@@ -74,9 +83,10 @@ def _problems(file: str, members: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem(f"unknown member; known are: {', '.join(sorted(_MEMBERS))}", file, key=key)
     if not isinstance(members.get("payload"), dict):
         yield Problem("must be an object: what the trigger sends", file, key="payload")
-    secrets = members.get("secrets", {})
-    if not isinstance(secrets, dict) or not all(isinstance(v, str) for v in secrets.values()):
-        yield Problem("must be an object of strings", file, key="secrets")
+    for key in ("secrets", "headers"):
+        values = members.get(key, {})
+        if not isinstance(values, dict) or not all(isinstance(v, str) for v in values.values()):
+            yield Problem("must be an object of strings", file, key=key)
     expect = members.get("expect")
     if not isinstance(expect, dict) or not expect:
         yield Problem('must name what is expected, e.g. {"result": {}}', file, key="expect")
@@ -101,13 +111,26 @@ def _differences(expect: Mapping[str, Any], observed: Observed) -> Iterator[str]
     for key, wanted in expect.get("error", {}).items() if failed else ():
         got = (envelope.get("data") or {}).get(key)
         if got != wanted:
-            yield f"error.{key}: expected {_text(wanted)}, got {_text(got)}"
+            yield _difference(f"error.{key}", wanted, got)
     for member, place in (("result", "data"), ("effects", "effects")):
         if member in expect and not failed and envelope.get(place) != expect[member]:
-            yield f"{member}: expected {_text(expect[member])}, got {_text(envelope.get(place))}"
+            yield _difference(member, expect[member], envelope.get(place))
     for part in expect.get("logs", ()):
         if not any(part in line for line in observed.logs):
             yield f"logs: no line contains {_text(part)}"
+
+
+def _difference(place: str, wanted: object, got: object) -> str:
+    """Say it on one line if both are short, else as a difference, line by line."""
+    if len(short := f"{place}: expected {_text(wanted)}, got {_text(got)}") <= _LONGEST_LINE:
+        return short
+    lines = difflib.unified_diff(_lines(wanted), _lines(got), lineterm="", n=_LINES_AROUND)
+    shown = [line for line in lines if not line.startswith(("---", "+++", "@@"))]
+    return "\n".join([f"{place}: expected (-) and got (+):", *(f"  {line}" for line in shown)])
+
+
+def _lines(value: object) -> list[str]:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, indent=2).split("\n")
 
 
 def _without_stack(data: object) -> object:

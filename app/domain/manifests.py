@@ -1,7 +1,8 @@
 """Files of a hook's folder in, the desired hook out; or every problem at once, with its line.
 
 Keys of ``hook.toml``: ``name``, ``trigger``, ``enabled``, ``script``, ``order``, ``timeout``,
-``network``, ``[dependencies]``, ``[secrets] required``, ``prune``, ``[process]``.
+``network``, ``[dependencies]``, ``[secrets] required``, ``prune``, ``[process]``,
+``[tests] required``.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from app.domain.toml_documents import TomlDocument, printable
 
 MANIFEST = "hook.toml"
 MAX_SCRIPT_BYTES = 256 * 1024
+TESTS = "tests"
 DEFAULT_SCRIPTS = ("hook.py", "hook.js")
 """Names a script may have without being named itself; the first that exists is taken."""
 MAX_ORDER = 1_000_000
@@ -49,6 +51,7 @@ _KEYS = (
     "secrets",
     "prune",
     "process",
+    "tests",
 )
 
 
@@ -81,6 +84,8 @@ def parse_manifest(
     }
     if process := read_process(document):
         settings[PROCESS] = process
+    if _read_tests(document):
+        settings[TESTS] = {"required": True}
     if document.problems:
         raise Rejected(f"{document.file} is not valid.", problems=document.problems)
     return DesiredHook(
@@ -262,6 +267,11 @@ def _wrong_with_secret_name(name: Any, before: list[Any]) -> list[str]:
     except Rejected as refusal:
         return [problem.message for problem in refusal.problems]
     return []
+
+
+def _read_tests(document: TomlDocument) -> bool:
+    document.refuse_unknown(document.table(TESTS), ("required",), TESTS)
+    return _read_flag(document, "required", TESTS)
 
 
 def _read_prune(document: TomlDocument) -> str | bool:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.domain.definitions import TriggerDefinition
+from app.domain.fixtures import Fixture
 from app.domain.outcomes import Language
 from app.domain.revisions import CommitSha, Digest, TreeSha, digest_of
 
@@ -27,6 +28,8 @@ class DesiredHook:
     """Name of the script within the folder."""
     dependencies: Mapping[str, str]
     settings: Mapping[str, Any]
+    fixtures: tuple[Fixture, ...] = field(default=(), repr=False)
+    """Examples that must hold before the hook may go live; read only if its manifest demands it."""
 
     @property
     def enabled(self) -> bool:

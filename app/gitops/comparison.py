@@ -31,6 +31,8 @@ class HookFolder:
     path: str
     files: Mapping[str, str]
     """Blob ids by name, of the files in the folder itself."""
+    folders: Mapping[str, str]
+    """Tree ids by name, of the folders in it."""
     former_manifest: str | None
     """Blob id of the manifest in the older tree, if there was a hook here."""
 
@@ -143,6 +145,7 @@ class _Walk:
             self._found.changed[pair.path] = HookFolder(
                 pair.path,
                 {entry.name: entry.sha for entry in new.values() if entry.kind is EntryKind.FILE},
+                {entry.name: entry.sha for entry in new.values() if entry.kind is EntryKind.FOLDER},
                 old[MANIFEST].sha if was_hook else None,
             )
         yield from _children(pair.path, old, new, hook, was_in_hook=was_hook or pair.was_in_hook)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from app.domain.errors import NotFound, Rejected
-from app.domain.fixtures import Fixture, parse_fixture
+from app.domain.fixtures import FIXTURES, Fixture, parse_fixture
 from app.domain.manifests import MANIFEST, parse_manifest
 from app.domain.plans import DesiredHook
 from app.domain.repository_settings import (
@@ -69,8 +69,8 @@ def _read(
             place, files.pop(MANIFEST), files, settings.known_triggers, settings.defaults
         )
         fixtures = tuple(
-            parse_fixture(f"{place}/fixtures/{file.name}", file.read_bytes())
-            for file in sorted((folder / "fixtures").glob("*.json"))
+            parse_fixture(f"{place}/{FIXTURES}/{file.name}", file.read_bytes())
+            for file in sorted((folder / FIXTURES).glob("*.json"))
         )
     except OSError as error:
         raise Rejected(f"{folder} cannot be read: {error}.") from error

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 
 from app.domain.errors import Problem, Rejected
-from app.domain.manifests import DEFAULT_SCRIPTS, MANIFEST, parse_manifest
+from app.domain.fixtures import FIXTURES, Fixture, parse_fixture
+from app.domain.manifests import DEFAULT_SCRIPTS, MANIFEST, TESTS, parse_manifest
 from app.domain.plans import DesiredHook
 from app.domain.repository_settings import ManifestDefaults
-from app.gitops.comparison import HookFolder
+from app.gitops.comparison import MAX_TREE_BYTES, HookFolder
 from app.gitops.objects import Objects, Oversized
+from app.gitops.trees import EntryKind, parse_tree
 
 MAX_BLOB_BYTES = 1024 * 1024
+MAX_FIXTURES = 100
 
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 
@@ -31,7 +35,8 @@ def read_hooks(
         files = _Files(objects, folder, blobs)
         try:
             manifest = files[MANIFEST]
-            hooks.append(parse_manifest(folder.path, manifest, files, known_triggers, defaults))
+            hook = parse_manifest(folder.path, manifest, files, known_triggers, defaults)
+            hooks.append(_with_fixtures(objects, folder, hook))
         except Rejected as refusal:
             problems += refusal.problems
     return hooks, problems
@@ -52,6 +57,42 @@ def shared_names(names: Mapping[str, str]) -> Iterator[Problem]:
             listed = " and ".join(sorted(files))
             for file in sorted(files):
                 yield Problem(f"the name `{name}` is claimed by {listed}", file=file, key="name")
+
+
+def _with_fixtures(objects: Objects, folder: HookFolder, hook: DesiredHook) -> DesiredHook:
+    """Add the fixtures of a hook that must not go live without them; raise ``Rejected``."""
+    if TESTS not in hook.settings:
+        return hook
+    place = f"{folder.path}/{FIXTURES}"
+    sha = folder.folders.get(FIXTURES)
+    files = {} if sha is None else _fixture_files(objects, sha, place)
+    if not files:
+        message = "there is none, but `[tests] required = true` demands fixtures"
+        raise Rejected("The fixtures are missing.", problems=[Problem(message, file=place)])
+    if len(files) > MAX_FIXTURES:
+        message = f"there are {len(files)} fixtures; a hook may have {MAX_FIXTURES}"
+        raise Rejected("There are too many fixtures.", problems=[Problem(message, file=place)])
+    blobs = objects.read_many(list(files.values()), "blob", MAX_BLOB_BYTES)
+    fixtures: list[Fixture] = []
+    problems: list[Problem] = []
+    for file, blob in files.items():
+        try:
+            fixtures.append(parse_fixture(file, _checked(blobs[blob], file)))
+        except Rejected as refusal:
+            problems += refusal.problems
+    if problems:
+        raise Rejected("The fixtures cannot be used.", problems=problems)
+    return replace(hook, fixtures=tuple(fixtures))
+
+
+def _fixture_files(objects: Objects, sha: str, place: str) -> dict[str, str]:
+    tree = objects.read(sha, "tree", MAX_TREE_BYTES)
+    entries = () if isinstance(tree, Oversized) else parse_tree(tree)
+    return {
+        f"{place}/{entry.name}": entry.sha
+        for entry in sorted(entries, key=lambda entry: entry.name)
+        if entry.kind is EntryKind.FILE and entry.name.endswith(".json")
+    }
 
 
 def _expected_blobs(folders: Collection[HookFolder]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.domain.errors import Rejected
-from app.domain.fixtures import Observed, differences, parse_fixture
+from app.domain.fixtures import Fixture, Observed, differences, parse_fixture
 
 SUCCESS = {"status": "success", "data": {"a": 1}, "effects": {"e": 2}}
 FAILURE = {"status": "error", "data": {"name": "E", "message": "no", "stack": "…"}}
@@ -75,3 +75,15 @@ def test_a_fixture_that_cannot_be_used_says_why(content: bytes, key: str | None)
     with pytest.raises(Rejected) as refusal:
         parse_fixture("f/x.json", content)
     assert [(p.file, p.key) for p in refusal.value.problems] == [("f/x.json", key)]
+
+
+def test_a_long_difference_is_told_line_by_line() -> None:
+    wanted = {f"member-{number}": "x" * 20 for number in range(20)}
+    fixture = Fixture("f.json", "f", {}, {"result": wanted})
+    got = {"status": "success", "data": wanted | {"member-7": "y"}}
+    (difference,) = differences(fixture, Observed(got, ()))
+    lines = difference.split("\n")
+    assert lines[0] == "result: expected (-) and got (+):"
+    assert f'  -  "member-7": "{"x" * 20}",' in lines
+    assert '  +  "member-7": "y",' in lines
+    assert len(lines) < 10
