@@ -108,6 +108,8 @@ class HookVersion:
     open_secrets: Callable[[], Mapping[str, str]] = field(repr=False)
     """Called when a worker starts, never on the hot path; its values are masked in log lines."""
     network: tuple[str, ...] = ()
+    packages: str | None = None
+    """Name of the folder that holds what the script may import besides; None: nothing."""
     limits: Limits = Limits()
     lifecycle: Lifecycle = Lifecycle()
 

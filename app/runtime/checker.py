@@ -16,12 +16,14 @@ from app.domain.errors import Problem
 from app.domain.outcomes import (
     Call,
     HookVersion,
+    Language,
     Limits,
     LogLine,
     Outcome,
     OutcomeKind,
     ScriptToCheck,
 )
+from app.runtime.isolation import LayerReport, why_not
 from app.runtime.pool import Pool, Roster
 from app.runtime.tickets import Ticket
 
@@ -31,24 +33,18 @@ _AT_ONCE = 4
 _ATTEMPTS = 3
 _MEBIBYTE = 1 << 20
 
-_VERSION = HookVersion(
-    key="checker",
-    hook_id="",
-    name="script checker",
-    trigger="",
-    language="python",
-    script="",
-    parameters=(),
-    open_secrets=lambda: MappingProxyType({}),
-    limits=Limits(memory_bytes=512 * _MEBIBYTE, max_workers=2),
-)
+_MEMORY = {"python": 512 * _MEBIBYTE, "node": Limits().memory_bytes}
+"""A Node.js worker of the usual size comes from the reserve."""
 
 
 class Checker:
-    """Keeps a worker warm that compiles."""
+    """Keeps a worker warm that compiles, for each language once one of its scripts came."""
 
-    def __init__(self, roster: Roster, clock: Clock) -> None:
-        self._pool = Pool(_VERSION, roster, on_log=_ignore, clock=clock, checks=True)
+    def __init__(self, roster: Roster, clock: Clock, reports: Sequence[LayerReport]) -> None:
+        self._roster = roster
+        self._clock = clock
+        self._reports = reports
+        self._pools: dict[Language, Pool] = {}
         self._turns = asyncio.Semaphore(_AT_ONCE)
 
     async def check(self, scripts: Sequence[ScriptToCheck]) -> list[Problem]:
@@ -57,18 +53,30 @@ class Checker:
         return [problem for problems in found for problem in problems]
 
     def end(self, detail: str) -> None:
-        """Let go of the worker."""
-        self._pool.end(detail)
+        """Let go of the workers."""
+        for pool in self._pools.values():
+            pool.end(detail)
+
+    def _pool(self, language: Language) -> Pool:
+        if language not in self._pools:
+            version = HookVersion(
+                key=f"checker of {language}",
+                hook_id="",
+                name="script checker",
+                trigger="",
+                language=language,
+                script="",
+                parameters=(),
+                open_secrets=lambda: MappingProxyType({}),
+                limits=Limits(memory_bytes=_MEMORY[language], max_workers=2),
+            )
+            pool = Pool(version, self._roster, on_log=_ignore, clock=self._clock, checks=True)
+            self._pools[language] = pool
+        return self._pools[language]
 
     async def _check(self, script: ScriptToCheck) -> list[Problem]:
-        if script.language != "python":
-            return [
-                Problem(
-                    "Node.js hooks are not supported by this version of hookledger; write the hook "
-                    "in Python.",
-                    file=script.file,
-                )
-            ]
+        if reason := why_not(script.language, self._reports):
+            return [Problem(reason, file=script.file)]
         request = {
             "script": script.script,
             "parameters": script.parameters,
@@ -76,13 +84,13 @@ class Checker:
         }
         async with self._turns:
             call = Call(f"check {script.file}", orjson.dumps(request), CHECK_SECONDS)
-            return _problems(script, await self._run(call))
+            return _problems(script, await self._run(self._pool(script.language), call))
 
-    async def _run(self, call: Call) -> Outcome:
+    async def _run(self, pool: Pool, call: Call) -> Outcome:
         """Run; again if the call never started, which another script may have caused."""
         for _ in range(_ATTEMPTS):
             ticket = Ticket(call, asyncio.get_running_loop().create_future())
-            self._pool.submit(ticket)
+            pool.submit(ticket)
             outcome = await ticket.future
             if outcome.kind is not OutcomeKind.OVERLOADED:
                 break

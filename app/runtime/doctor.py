@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
+from dataclasses import asdict
+from pathlib import Path
 
 from app.domain.errors import Stalled
+from app.runtime.inside.node_program import NodeProgram
 from app.runtime.interpreter import ENVIRONMENT, command
-from app.runtime.isolation import LayerReport
+from app.runtime.isolation import DATA_DIRECTORY, NODE, PACKAGES, LayerReport
 
 _PATIENCE = 60.0
 
@@ -27,23 +30,37 @@ _REMEDIES = {
     "stops new processes in any case.",
     "process descriptors": "Use a kernel of 5.3 or newer; a container engine must not filter "
     "pidfd_open and pidfd_send_signal.",
+    NODE: "Node.js, its libraries and this program's code must be readable by every user.",
+    PACKAGES: "Let every user read and pass through the folder, and those it is in.",
+    DATA_DIRECTORY: "Put the data directory elsewhere, or install what is in the way elsewhere.",
     "standard library": "Install Python where every user may read it; until then hooks can import "
     "only what is imported ahead.",
 }
 
 
 def probe(
-    worker_uid_base: int | None = None, *, namespaces: bool = True
+    worker_uid_base: int | None = None,
+    *,
+    namespaces: bool = True,
+    node: NodeProgram | str | None = None,
+    packages_root: Path | None = None,
+    data_dir: Path | None = None,
 ) -> tuple[LayerReport, ...]:
-    """Try every layer in a throw-away process; blocks for about 0.2 seconds.
+    """Try every layer in a throw-away process; blocks for about 0.3 seconds.
 
     ``worker_uid_base`` is the first user id of workers if the server runs as root. Without
-    ``namespaces`` these layers are not tried and count as not in force. Raises ``Stalled`` when not
-    even the trying works.
+    ``namespaces`` these layers are not tried and count as not in force. ``node`` is what
+    ``find_program`` returned; Node.js, ``packages_root`` and ``data_dir`` are looked at if given.
+    Raises ``Stalled`` when not even the trying works.
     """
-    program = command(
-        "app.runtime.inside.probes", str(worker_uid_base or 0), json.dumps(namespaces)
-    )
+    wanted = {
+        "uid": worker_uid_base or 0,
+        "namespaces": namespaces,
+        "node": asdict(node) if isinstance(node, NodeProgram) else None,
+        "packages_root": None if packages_root is None else str(packages_root.resolve()),
+        "data_dir": None if data_dir is None else str(data_dir.resolve()),
+    }
+    program = command("app.runtime.inside.probes", json.dumps(wanted), "")
     try:
         done = subprocess.run(
             program,
@@ -61,11 +78,14 @@ def probe(
         raise Stalled(
             f"The isolation layers could not be tried: {error}. {said.decode(errors='replace')}"
         ) from error
-    return tuple(_report(name, why_not) for name, why_not in results)
+    if isinstance(node, str):
+        results.append([NODE, node])
+    version = node.version if isinstance(node, NodeProgram) else ""
+    return tuple(_report(name, why_not, version) for name, why_not in results)
 
 
-def _report(name: str, why_not: str) -> LayerReport:
+def _report(name: str, why_not: str, node_version: str) -> LayerReport:
     if not why_not:
-        return LayerReport(name, in_force=True)
+        return LayerReport(name, in_force=True, found=node_version if name == NODE else "")
     remedy = _NAMESPACE if name.endswith(" namespace") else _REMEDIES[name]
     return LayerReport(name, in_force=False, why_not=why_not, remedy=remedy)

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from app.domain.errors import Problem, Stalled
-from app.runtime.inside.zygote import Plan
+from app.domain.outcomes import Language
+from app.runtime.inside.node_program import NodeProgram
+from app.runtime.inside.plans import Plan
 
 Policy = Literal["required", "best-effort"]
 Level = Literal["full", "container", "insufficient"]
+
+NODE = "Node.js"
+PACKAGES = "packages"
+DATA_DIRECTORY = "data directory"
 
 NAMESPACES = ("user", "pid", "mount", "network", "ipc", "uts")
 
@@ -25,6 +32,8 @@ class LayerReport:
     """What the kernel answered; empty if the layer is in force."""
     remedy: str = ""
     """What to grant or change to get it; empty if the layer is in force."""
+    found: str = ""
+    """What else is worth knowing of a layer in force."""
 
 
 def level_of(reports: Iterable[LayerReport]) -> Level:
@@ -53,6 +62,8 @@ def missing(reports: Iterable[LayerReport]) -> list[Problem]:
     if "mount namespace" not in working:
         needed.append("landlock")
     by_name = {report.name: report for report in reports}
+    if DATA_DIRECTORY in by_name:
+        needed.append(DATA_DIRECTORY)
     return [
         _problem(by_name.get(name) or LayerReport(name, in_force=False))
         for name in needed
@@ -67,7 +78,7 @@ def demand(policy: Policy, reports: Sequence[LayerReport]) -> None:
     """
     problems = missing(reports)
     if policy == "best-effort":
-        indispensable = ("uid", "process descriptors")
+        indispensable = ("uid", "process descriptors", DATA_DIRECTORY)
         problems = [problem for problem in problems if problem.key in indispensable]
     if problems:
         raise Stalled(
@@ -81,14 +92,31 @@ def demand(policy: Policy, reports: Sequence[LayerReport]) -> None:
         )
 
 
-def plan_for(reports: Iterable[LayerReport]) -> Plan:
-    """Use every layer that works."""
+def plan_for(
+    reports: Iterable[LayerReport],
+    *,
+    node: NodeProgram | str | None = None,
+    packages_root: Path | None = None,
+) -> Plan:
+    """Use every layer that works, and Node.js if it ran in them."""
     working = _in_force(reports)
+    usable = node if isinstance(node, NodeProgram) and NODE in working else None
     return Plan(
         namespaces=tuple(name for name in NAMESPACES if f"{name} namespace" in working),
         landlock="landlock" in working,
         seccomp="seccomp" in working,
+        node=usable,
+        packages_root=None if packages_root is None else str(packages_root.resolve()),
     )
+
+
+def why_not(language: Language, reports: Iterable[LayerReport]) -> str:
+    """Say why hooks in a language cannot run; nothing if they can."""
+    if language == "python" or NODE in _in_force(reports):
+        return ""
+    report = next((report for report in reports if report.name == NODE), None)
+    reason = "It was not looked for." if report is None else f"{report.why_not}. {report.remedy}"
+    return f"Node.js hooks cannot run here. {reason}"
 
 
 def _in_force(reports: Iterable[LayerReport]) -> set[str]:

@@ -15,11 +15,13 @@ import signal
 import socket
 import subprocess
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from app.domain.errors import Stalled
-from app.runtime.inside.zygote import MESSAGE_BYTES, Plan
+from app.domain.outcomes import HookVersion, Language
+from app.runtime.inside.plans import Plan
+from app.runtime.inside.zygote import MESSAGE_BYTES
 from app.runtime.interpreter import ENVIRONMENT, command
 
 logger = logging.getLogger("hookledger.runtime")
@@ -30,6 +32,20 @@ _FIRST_DELAY, _LONGEST_DELAY = 0.05, 5.0
 
 Exited = Callable[[int, int | None], None]
 """Told a worker's number and its exit code, minus the signal that killed it, or None (unknown)."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerKind:
+    """What must be known of a worker before it is forked; equal kinds are interchangeable."""
+
+    language: Language
+    packages: str | None
+    memory_bytes: int
+
+    @classmethod
+    def of(cls, version: HookVersion) -> WorkerKind:
+        """Return the kind of worker that a version needs."""
+        return cls(version.language, version.packages, version.limits.memory_bytes)
 
 
 class LauncherDown(Exception):
@@ -64,7 +80,7 @@ class Launcher:
             raise Stalled(f"The process that starts workers did not start: {error}.") from error
 
     async def launch(
-        self, number: int, uid: int | None, memory_bytes: int, fds: Sequence[int]
+        self, number: int, uid: int | None, kind: WorkerKind, fds: Sequence[int]
     ) -> int:
         """Fork a worker with ``fds`` (connection, output); return its process descriptor.
 
@@ -74,7 +90,15 @@ class Launcher:
             await asyncio.shield(self._restarting)
         if self._control is None:
             raise LauncherDown("it is stopped")
-        request = json.dumps({"worker": number, "uid": uid, "memory": memory_bytes}).encode()
+        request = json.dumps(
+            {
+                "worker": number,
+                "uid": uid,
+                "language": kind.language,
+                "packages": kind.packages,
+                "memory": kind.memory_bytes,
+            }
+        ).encode()
         answer = self._asked[number] = asyncio.get_running_loop().create_future()
         try:
             socket.send_fds(self._control, [request], fds)

@@ -12,13 +12,17 @@ from app.runtime.tickets import Ticket
 
 _RAW_LEVEL, _RAW_STREAM = protocol.LEVELS.index("error"), protocol.STREAMS.index("stderr")
 
+_FATAL = ("FATAL ERROR", "# Fatal")
+
 
 class Lines:
     """Passes lines on to the owner; a worker that sends far more than it may is not ours."""
 
     def __init__(self, owner: Owner, limits: Limits) -> None:
         self.last_raw = ""
-        """The last line written past Python: what an interpreter said when it died."""
+        """The last line written past Python: what an interpreter said when it died.
+
+        What V8 says after that is its own stack."""
         self._owner = owner
         # A worker counts its lines itself and stops at the limit; this is for one that does not.
         self._most = 2 * limits.log_bytes_per_call + protocol.RECEIVE_BYTES
@@ -41,6 +45,8 @@ class Lines:
     def take_raw(self, text: str, calls: Iterable[Ticket]) -> None:
         """Take a line written past Python: it is the running call's, if just one runs."""
         started = [ticket for ticket in calls if ticket.started]
+        if self.last_raw.startswith(_FATAL):
+            return
         self.last_raw = text
         ticket = started[0] if len(started) == 1 else None
         self._owner.emit(ticket, _RAW_LEVEL, _RAW_STREAM, text)

@@ -16,8 +16,11 @@ class Owner(Protocol):
         """What a worker may use."""
         ...
 
-    def load_message(self) -> bytes:
-        """Return the LOAD message's body; raise ``HookledgerError`` if there cannot be one."""
+    def load_message(self) -> bytes | None:
+        """Return the LOAD message's body; None to have the worker wait for another owner.
+
+        Raises ``HookledgerError`` if there cannot be one.
+        """
         ...
 
     def ready(self) -> None:

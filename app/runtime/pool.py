@@ -27,6 +27,9 @@ logger = logging.getLogger("hookledger.runtime")
 
 OnLog = Callable[[LogLine], None]
 
+FILES = {"python": "hook.py", "node": "hook.js"}
+"""What a script is called in the stack of an error."""
+
 _DEATHS_BEFORE_PAUSE = 3
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 30.0
 
@@ -36,6 +39,10 @@ class Roster(Protocol):
 
     def hire(self, pool: Pool) -> Worker | None:
         """Begin to start a worker; None if there is no room now, then ``grow`` is called later."""
+        ...
+
+    def packages_folder(self, name: str) -> str:
+        """Return the path of a folder of packages, as workers see it; raise ``Stalled``."""
         ...
 
 
@@ -161,17 +168,24 @@ class Pool:
             logger.exception("the secrets of hook %s could not be opened", version.name)
             raise Stalled(f"The secrets of hook `{version.name}` could not be opened.") from error
         self._mask = mask_for(secrets.values())
-        return json.dumps(
-            {
-                "script": version.script,
-                "file": "hook.py",
-                "name": version.name,
-                "parameters": version.parameters,
-                "secrets": secrets,
-                "log_bytes": version.limits.log_bytes_per_call,
-                "checks": self._checks,
+        packages = version.packages
+        message = {
+            "script": version.script,
+            "file": FILES[version.language],
+            "name": version.name,
+            "parameters": version.parameters,
+            "packages": packages and self._roster.packages_folder(packages),
+            "secrets": secrets,
+            "log_bytes": version.limits.log_bytes_per_call,
+            "checks": self._checks,
+        }
+        if version.language == "node":
+            message |= {
+                "language": version.language,
+                "trigger": version.trigger,
+                "meta": {"hook-name": version.name, "auth0-extension-name": version.trigger},
             }
-        ).encode()
+        return json.dumps(message).encode()
 
     def ready(self) -> None:
         """Give the new worker what waits."""

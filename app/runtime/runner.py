@@ -12,6 +12,7 @@ import logging
 import os
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from time import monotonic
 
 from app.application.ports import Clock
@@ -20,11 +21,20 @@ from app.domain.outcomes import Call, HookVersion, Outcome, OutcomeKind, ScriptT
 from app.runtime.alarms import Alarm
 from app.runtime.checker import Checker
 from app.runtime.doctor import probe
-from app.runtime.isolation import LayerReport, Level, Policy, demand, level_of, plan_for
+from app.runtime.isolation import (
+    LayerReport,
+    Level,
+    Policy,
+    demand,
+    level_of,
+    plan_for,
+    why_not,
+)
+from app.runtime.node_inspection import find_program
 from app.runtime.pool import OnLog, Pool
 from app.runtime.roster import WorkerRoster
+from app.runtime.stages import LOAD_SECONDS
 from app.runtime.tickets import Ticket
-from app.runtime.workers import LOAD_SECONDS
 
 logger = logging.getLogger("hookledger.runtime")
 
@@ -38,7 +48,6 @@ _LINGER = 15.0
 """Idle seconds of a version that nobody asked to keep."""
 
 _STOPPING = "The server is stopping."
-_NO_NODE = "Node.js hooks are not supported by this version of hookledger; write it in Python."
 
 
 class IsolatedRunner:
@@ -53,11 +62,18 @@ class IsolatedRunner:
         worker_uid_base: int | None = None,
         max_workers_total: int = 64,
         namespaces: bool = True,
+        node: Path | None = None,
+        node_reserve: int = 2,
+        packages_root: Path | None = None,
+        data_dir: Path | None = None,
     ) -> None:
         """Make a runner that is not yet started.
 
         ``worker_uid_base`` is the first of ``max_workers_total`` user ids that hooks run as if the
-        server runs as root. Without ``namespaces`` none is used, though they may work.
+        server runs as root. Without ``namespaces`` none is used, though they may work. ``node`` is
+        the Node.js to use (None: the one on the search path, if there is one); ``node_reserve`` of
+        its workers are started ahead. Below ``packages_root`` are the folders that
+        ``HookVersion.packages`` names. No hook may be let into ``data_dir``.
         """
         self._policy = isolation
         self._on_log = on_log
@@ -65,6 +81,10 @@ class IsolatedRunner:
         self._first_uid = worker_uid_base if worker_uid_base is not None else DEFAULT_FIRST_UID
         self._most = max_workers_total
         self._namespaces = namespaces
+        self._node = node
+        self._node_reserve = node_reserve
+        self._packages_root = packages_root
+        self._data_dir = data_dir
         self._pools: dict[str, Pool] = {}
         self._roster: WorkerRoster | None = None
         self._checker: Checker | None = None
@@ -79,6 +99,11 @@ class IsolatedRunner:
         return level_of(self.layers)
 
     @property
+    def reserve(self) -> int:
+        """How many Node.js workers wait for a script."""
+        return self._roster.reserve.waiting if self._roster is not None else 0
+
+    @property
     def launcher_pid(self) -> int | None:
         """Process id under which all workers are, for whoever watches processes."""
         return self._roster.launcher_pid if self._roster is not None else None
@@ -88,14 +113,25 @@ class IsolatedRunner:
 
         Raises ``Stalled``, listing what is missing, if the isolation policy is not met.
         """
-        self.layers = await asyncio.to_thread(probe, self._first_uid, namespaces=self._namespaces)
+        node = await asyncio.to_thread(find_program, self._node)
+        self.layers = await asyncio.to_thread(
+            probe,
+            self._first_uid,
+            namespaces=self._namespaces,
+            node=node,
+            packages_root=self._packages_root,
+            data_dir=self._data_dir,
+        )
         demand(self._policy, self.layers)
         if self.level == "insufficient":
             logger.warning("hooks are not sufficiently isolated here; run only hooks you trust")
         first_uid = self._first_uid if os.getuid() == 0 else None
-        self._roster = WorkerRoster(plan_for(self.layers), first_uid=first_uid, most=self._most)
+        plan = plan_for(self.layers, node=node, packages_root=self._packages_root)
+        self._roster = WorkerRoster(
+            plan, first_uid=first_uid, most=self._most, reserve=self._node_reserve
+        )
         await self._roster.start()
-        self._checker = Checker(self._roster, self._clock)
+        self._checker = Checker(self._roster, self._clock, self.layers)
         self._tick.by(monotonic() + _TICK_SECONDS)
         logger.info("hooks are isolated, level %s", self.level)
 
@@ -119,8 +155,8 @@ class IsolatedRunner:
         if pool is None:
             if self._stopped:
                 return Outcome(OutcomeKind.OVERLOADED, detail=_STOPPING)
-            if version.language != "python":
-                return Outcome(OutcomeKind.CRASHED, detail=_NO_NODE)
+            if reason := why_not(version.language, self.layers):
+                return Outcome(OutcomeKind.CRASHED, detail=reason)
             pool = self._open(version)
         ticket = Ticket(call, asyncio.get_running_loop().create_future())
         pool.submit(ticket)
@@ -133,7 +169,7 @@ class IsolatedRunner:
         """
         if self._stopped:
             return
-        wanted = {version.key: version for version in versions if version.language == "python"}
+        wanted = {v.key: v for v in versions if not why_not(v.language, self.layers)}
         for key, pool in self._pools.items():
             pool.released = pool.released or (pool.kept and key not in wanted)
             pool.kept = key in wanted

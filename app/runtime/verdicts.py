@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import signal
 
 from app.domain.outcomes import Limits, OutcomeKind
-from app.runtime.inside.protocol import EXIT_OUT_OF_MEMORY, EXIT_UNCONFINED
+from app.runtime.inside.protocol import EXIT_OUT_OF_MEMORY, EXIT_UNCAUGHT, EXIT_UNCONFINED
 
 Verdict = tuple[OutcomeKind, str]
 
 BUSY = "they were busy with other calls"
+
+_LACKED_MEMORY = re.compile(r"out of memory|[Aa]llocation failed|bad_alloc|OOM")
+"""What V8 and the C++ library say before they abort."""
 
 LOADING_TOOK_TOO_LONG = (
     OutcomeKind.TIMED_OUT,
@@ -43,7 +47,7 @@ def verdict_on(status: int | None, limits: Limits, last_words: str) -> Verdict:
             OutcomeKind.CRASHED,
             "The process that starts workers ended, and the hook's worker with it.",
         )
-    if status == EXIT_OUT_OF_MEMORY:
+    if status == EXIT_OUT_OF_MEMORY or (status < 0 and _LACKED_MEMORY.search(last_words)):
         return (
             OutcomeKind.OUT_OF_MEMORY,
             f"The hook needed more than the {memory} of memory it may use; its worker ended.",
@@ -55,12 +59,12 @@ def verdict_on(status: int | None, limits: Limits, last_words: str) -> Verdict:
         )
     if status == EXIT_UNCONFINED:
         return OutcomeKind.CRASHED, f"The hook's worker could not be confined: {last_words}"
-    if status < 0:
-        return OutcomeKind.CRASHED, f"The hook's worker was killed by {_name(-status)}."
-    return (
-        OutcomeKind.CRASHED,
-        f"The hook's worker ended with exit code {status} instead of an answer.",
-    )
+    if status == EXIT_UNCAUGHT:
+        return OutcomeKind.CRASHED, (
+            f"The hook's worker ended after an error that nothing caught: {last_words}"
+        )
+    how = f"was killed by {_name(-status)}" if status < 0 else f"ended with exit code {status}"
+    return OutcomeKind.CRASHED, f"The hook's worker {how} instead of an answer."
 
 
 def timed_out(timeout: float) -> Verdict:

@@ -11,7 +11,6 @@ Rules, for a worker that may at any time be hostile:
 from __future__ import annotations
 
 import asyncio
-import enum
 import json
 from time import monotonic
 from typing import cast
@@ -26,21 +25,9 @@ from app.runtime.lines import Lines
 from app.runtime.owners import Owner
 from app.runtime.pace import Pace
 from app.runtime.processes import Process
+from app.runtime.stages import EXIT_SECONDS, LOAD_SECONDS, State
 from app.runtime.tickets import Ticket
 from app.runtime.verdicts import Verdict
-
-LOAD_SECONDS = 10.0
-"""How long a worker may take to be ready, the top level of its script included."""
-
-EXIT_SECONDS = 0.25
-"""How long a worker that closed its connection may take to end before it is killed for it."""
-
-
-class _State(enum.Enum):
-    STARTING = enum.auto()
-    LOADING = enum.auto()
-    READY = enum.auto()
-    ENDED = enum.auto()
 
 
 class Worker(asyncio.Protocol):
@@ -50,14 +37,11 @@ class Worker(asyncio.Protocol):
         self.number = number
         self.idle_since = monotonic()
         limits = owner.limits
-        self._owner = owner
+        self._take_owner(owner)
         self._layers = layers
-        self._frames = protocol.Frames(max(limits.result_bytes + 1, 2 * protocol.RECEIVE_BYTES))
-        self._result_bytes = limits.result_bytes
-        self._lines = Lines(owner, limits)
         self._process = Process(output, self._raw_line, limits.log_bytes_per_call)
         self._transport: asyncio.Transport | None = None
-        self._state = _State.STARTING
+        self._state = State.STARTING
         self._confined = False
         self._was_ready = False
         self._lost = False
@@ -77,12 +61,23 @@ class Worker(asyncio.Protocol):
     @property
     def is_ready(self) -> bool:
         """Whether the script is loaded."""
-        return self._state is _State.READY
+        return self._state is State.READY
 
     @property
     def has_room(self) -> bool:
         """Whether another call may be sent now."""
-        return self._state is _State.READY and len(self._calls) < self._pace.depth
+        return self._state is State.READY and len(self._calls) < self._pace.depth
+
+    @property
+    def awaits_script(self) -> bool:
+        """Whether it is confined and was given no script yet."""
+        return self._state is State.STARTING and self._confined and self._process.attached
+
+    def adopt(self, owner: Owner) -> None:
+        """Belong to another owner, who has a script; only a worker that awaits one."""
+        self._take_owner(owner)
+        self._alarm.by(monotonic() + LOAD_SECONDS)
+        asyncio.get_running_loop().call_soon(self._send_script)
 
     def send(self, ticket: Ticket) -> None:
         """Send a call; only to a worker that has room."""
@@ -101,7 +96,7 @@ class Worker(asyncio.Protocol):
 
         Threads and tasks that a hook left behind stand still meanwhile.
         """
-        if self._state is _State.READY and not self._calls:
+        if self._state is State.READY and not self._calls:
             self._process.freeze()
 
     def end(self, kind: OutcomeKind, detail: str) -> None:
@@ -137,7 +132,7 @@ class Worker(asyncio.Protocol):
         """Take messages (``asyncio.Protocol``)."""
         try:
             for number, kind, body in self._frames.feed(data):
-                if self._state is _State.ENDED:
+                if self._state is State.ENDED:
                     return
                 if kind in (protocol.RESULT, protocol.ERROR):
                     self._take_answer(number, kind, body)
@@ -150,19 +145,26 @@ class Worker(asyncio.Protocol):
         """Judge now, or when the process has had the time to end (``asyncio.Protocol``)."""
         if self._process.gone:
             self._judge()
-        elif self._state is not _State.ENDED:
-            self._state = _State.ENDED
+        elif self._state is not State.ENDED:
+            self._state = State.ENDED
             self._alarm.silence()
             self._alarm.by(monotonic() + EXIT_SECONDS)
+
+    def _take_owner(self, owner: Owner) -> None:
+        limits = owner.limits
+        self._owner = owner
+        self._frames = protocol.Frames(max(limits.result_bytes + 1, 2 * protocol.RECEIVE_BYTES))
+        self._result_bytes = limits.result_bytes
+        self._lines = Lines(owner, limits)
 
     def _begin(self, ticket: Ticket) -> None:
         ticket.started = monotonic()
         self._alarm.by(ticket.deadline)
 
     def _take_answer(self, number: int, kind: int, body: bytes) -> None:
-        ticket = self._calls.get(number)
-        if ticket is None or not (self._is_async or number == next(iter(self._calls))):
+        if not self._is_turn_of(number):
             raise Violation("answered a call that was not its turn")
+        ticket = self._calls[number]
         if len(body) > self._result_bytes:
             raise Violation(f"answered {len(body)} bytes; {self._result_bytes} are the most")
         self._process.settle_output()
@@ -170,6 +172,9 @@ class Worker(asyncio.Protocol):
         outcome = OutcomeKind.SUCCEEDED if succeeded else OutcomeKind.ERRORED
         self._pace.learn(ticket.settle(outcome, body or None))
         self._close_call(number)
+
+    def _is_turn_of(self, number: int) -> bool:
+        return number in self._calls and (self._is_async or number == next(iter(self._calls)))
 
     def _close_call(self, number: int) -> None:
         del self._calls[number]
@@ -183,24 +188,24 @@ class Worker(asyncio.Protocol):
     def _take_other(self, number: int, kind: int, body: bytes) -> None:
         if kind == protocol.LOG:
             self._lines.take(number, self._calls.get(number), body)
-        elif kind == protocol.SKIPPED and number == next(iter(self._calls), 0):
+        elif kind == protocol.SKIPPED and self._is_turn_of(number):
             ticket = self._calls[number]
             ticket.forget_start()
             outcome, detail = verdicts.overloaded(ticket.call.timeout, verdicts.BUSY)
             ticket.settle(outcome, detail=detail)
             self._close_call(number)
-        elif kind == protocol.CONFINED and self._state is _State.STARTING and not self._confined:
+        elif kind == protocol.CONFINED and self._state is State.STARTING and not self._confined:
             self._check_layers(body)
             self._send_script()
-        elif kind == protocol.READY and self._state is _State.LOADING:
+        elif kind == protocol.READY and self._state is State.LOADING:
             self._is_async = body == b"\x01"
             self._pace = Pace(is_async=self._is_async)
-            self._state = _State.READY
+            self._state = State.READY
             self._was_ready = True
             self._alarm.silence()
             self.idle_since = monotonic()
             self._owner.ready()
-        elif kind == protocol.LOAD_FAILED and self._state is _State.LOADING:
+        elif kind == protocol.LOAD_FAILED and self._state is State.LOADING:
             self._refuse(OutcomeKind.ERRORED, body)
         else:
             raise Violation(f"sent a message of kind {kind:#x} where it has no place")
@@ -215,23 +220,26 @@ class Worker(asyncio.Protocol):
         self._confined = True
 
     def _send_script(self) -> None:
-        if self._state is not _State.STARTING or not (self._confined and self._process.attached):
+        if self._state is not State.STARTING or not (self._confined and self._process.attached):
             return
         try:
             body = self._owner.load_message()
         except HookledgerError as error:
             self._refuse(OutcomeKind.CRASHED, None, str(error))
             return
-        self._state = _State.LOADING
+        if body is None:
+            self._alarm.silence()
+            return
+        self._state = State.LOADING
         assert self._transport is not None  # noqa: S101 (it said that it is confined)
         self._transport.write(protocol.message(0, protocol.LOAD, body))
 
     def _overdue(self) -> None:
-        if self._state is _State.ENDED:
+        if self._state is State.ENDED:
             self._convict("closed its connection")
-        elif self._state is _State.LOADING:
+        elif self._state is State.LOADING:
             self._refuse(*verdicts.LOADING_TOOK_TOO_LONG)
-        elif self._state is _State.STARTING:
+        elif self._state is State.STARTING:
             self._refuse(*verdicts.STARTING_TOOK_TOO_LONG)
         else:
             self._end_late_calls()
@@ -276,7 +284,7 @@ class Worker(asyncio.Protocol):
         if self._lost:
             return
         self._lost = True
-        self._state = _State.ENDED
+        self._state = State.ENDED
         self._alarm.silence()
         self._process.settle_output()
         self._process.kill()

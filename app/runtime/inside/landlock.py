@@ -2,7 +2,8 @@
 
 Source: ``Documentation/userspace-api/landlock.rst`` and ``linux/landlock.h``. The rule set is built
 once, in the zygote, and inherited as a file descriptor: a worker only has to apply it. All rights
-that the kernel knows are handled (refused unless granted); only reading is ever granted.
+that the kernel knows are handled (refused unless granted); granted is reading, and to a worker that
+becomes another program, executing that one.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from app.runtime.inside import kernel
 
 _CREATE_VERSION = 1
 _RULE_PATH_BENEATH = 1
+_EXECUTE = 1 << 0
 _READ_FILE = 1 << 2
 _READ_DIR = 1 << 3
 _NET_BIND_AND_CONNECT = 3
@@ -33,8 +35,8 @@ def abi() -> int:
     return kernel.syscall(kernel.LANDLOCK_CREATE_RULESET, None, 0, _CREATE_VERSION)
 
 
-def build_ruleset(readable: Iterable[str]) -> int:
-    """Return a rule set's file descriptor that lets nothing be opened but ``readable``."""
+def build_ruleset(readable: Iterable[str], executable: Iterable[str] = ()) -> int:
+    """Return a rule set's file descriptor that lets nothing be opened but what is given."""
     version = abi()
     size = 24 if version >= _FIRST_WITH_SCOPES else 16 if version >= _FIRST_WITH_NET else 8
     attributes = struct.pack(
@@ -45,7 +47,9 @@ def build_ruleset(readable: Iterable[str]) -> int:
     )
     ruleset = kernel.syscall(kernel.LANDLOCK_CREATE_RULESET, attributes, size, 0)
     for path in readable:
-        _allow_reading(ruleset, path)
+        _allow(ruleset, path, _READ_FILE)
+    for path in executable:
+        _allow(ruleset, path, _READ_FILE | _EXECUTE)
     return ruleset
 
 
@@ -68,14 +72,14 @@ def _filesystem_rights(version: int) -> int:
     return 14 if version >= _FIRST_WITH_REFER else 13
 
 
-def _allow_reading(ruleset: int, path: str) -> None:
+def _allow(ruleset: int, path: str, rights: int) -> None:
     try:
         fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except OSError:
         # Gone since it was listed, or not for us: then it is not for hooks either.
         return
     try:
-        rights = _READ_FILE | (_READ_DIR if os.path.isdir(path) else 0)  # noqa: PTH112 (also runs where importing late is impossible)
+        rights |= _READ_DIR if os.path.isdir(path) else 0  # noqa: PTH112 (also runs where importing late is impossible)
         kernel.syscall(
             kernel.LANDLOCK_ADD_RULE, ruleset, _RULE_PATH_BENEATH, struct.pack("<Qi", rights, fd), 0
         )

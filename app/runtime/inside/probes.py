@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 
-from app.runtime.inside import kernel, landlock, namespaces, sandbox, seccomp, zygote
+from app.runtime.inside import kernel, landlock, namespaces, node_probe, plans, sandbox, seccomp
 
 _PATIENCE = 10
 """Seconds a probe may take before it counts as failed."""
@@ -27,20 +27,42 @@ Probe = Callable[[], None]
 """Returns if the layer holds; raises otherwise."""
 
 
-def main(uid: str, namespaces_wanted: str, packages: str) -> None:
+def main(wanted: str, _nothing: str, packages: str) -> None:
     """Run as a program: print the list of ``[layer, why it is not in force]``.
 
-    Given are the user id of workers, whether to try namespaces (``true`` or ``false``), and, as
-    JSON, the folders on ``sys.path`` that only we needed.
+    Given are, as JSON, what ``doctor.probe`` wants to know, and the folders on ``sys.path`` that
+    only we needed.
     """
     sys.path[:] = [folder for folder in sys.path if folder not in json.loads(packages)]
-    results = [
-        [name, _tried(probe)] for name, probe in _probes(int(uid), json.loads(namespaces_wanted))
-    ]
+    given = json.loads(wanted)
+    uid, namespaces_wanted, data_dir = given["uid"], given["namespaces"], given["data_dir"]
+    results = [[name, _tried(probe)] for name, probe in _layer_probes(uid, namespaces_wanted)]
+    working = {name for name, why_not in results if not why_not}
+    plan = plans.Plan.read(
+        json.dumps(
+            {
+                "namespaces": [name for name in namespaces.FLAGS if f"{name} namespace" in working],
+                "landlock": "landlock" in working,
+                "seccomp": "seccomp" in working,
+                "node": given["node"],
+                "packages_root": given["packages_root"],
+            }
+        )
+    )
+    others: list[tuple[str, Probe]] = []
+    if plan.node is not None:
+        others.append(
+            ("Node.js", partial(node_probe.start, plan, uid if os.getuid() == 0 else None))
+        )
+    if plan.packages_root is not None:
+        others.append(("packages", partial(_packages, plan, uid)))
+    if data_dir is not None:
+        others.append(("data directory", partial(_data_directory, plan, data_dir)))
+    results += [[name, _tried(probe)] for name, probe in others]
     sys.stdout.write(json.dumps(results))
 
 
-def _probes(uid: int, namespaces_wanted: bool) -> list[tuple[str, Probe]]:
+def _layer_probes(uid: int, namespaces_wanted: bool) -> list[tuple[str, Probe]]:
     switched_off = [(f"{name} namespace", _switched_off) for name in namespaces.FLAGS]
     return [
         ("no-new-privileges", _no_new_privileges),
@@ -159,7 +181,7 @@ def _pid_namespace() -> None:
 
 
 def _mount_namespace() -> None:
-    readable = zygote.readable_paths()
+    readable = plans.readable_paths()
     _enter("mount")
     namespaces.build_tree(readable)
     for path in ("/etc", "/proc", "/dev"):
@@ -184,6 +206,27 @@ def _standard_library(uid: int, namespaces_wanted: bool) -> None:
         os.listdir(folder)  # noqa: PTH208 (a bare look)
     except OSError as error:
         raise OSError(f"{folder} cannot be read by user {uid}: {error.strerror}") from None
+
+
+def _packages(plan: plans.Plan, uid: int) -> None:
+    """Look as a worker does at the folder that packages are in."""
+    root = str(plan.packages_root)
+    if "mount" in plan.namespaces:
+        namespaces.enter(plan.namespaces)
+        namespaces.build_tree(plan.readable())
+    if os.getuid() == 0:
+        _uid(uid)
+    _expect(os.access(root, os.R_OK | os.X_OK), f"{root} cannot be read by user {os.getuid()}")
+
+
+def _data_directory(plan: plans.Plan, data_dir: str) -> None:
+    """See to it that nothing a worker may read holds what the server keeps."""
+    kept = os.path.realpath(data_dir)
+    for path in plan.readable():
+        folder = os.path.realpath(path)
+        _expect(
+            os.path.commonpath((folder, kept)) != folder, f"hooks may read {path}, which holds it"
+        )
 
 
 def _enter(name: str) -> None:

@@ -50,6 +50,8 @@ RECEIVE_BYTES = 65536
 LINE_COST = 64
 """A line of a log counts at least this many bytes: short ones cost time instead of room."""
 
+EXIT_UNCAUGHT = 70
+"""An error that belongs to no call, so that none can be answered with it (Node.js)."""
 EXIT_OUT_OF_MEMORY = 71
 EXIT_UNCONFINED = 78
 

@@ -26,7 +26,8 @@ PROCESSES = 64
 class Confinement:
     """What a worker is to be confined by; every part holds or the worker does not start."""
 
-    memory_bytes: int
+    memory: tuple[int, int]
+    """Which limit bounds memory, ``RLIMIT_AS`` or ``RLIMIT_DATA``, and at how many bytes."""
     uid: int | None
     """User and group id to become; None to stay what we are (an ordinary user)."""
     ruleset: int | None
@@ -68,7 +69,7 @@ def set_limit(which: int, value: int) -> None:
 
 
 def _limit(confinement: Confinement) -> tuple[str, ...]:
-    set_limit(resource.RLIMIT_AS, confinement.memory_bytes)
+    set_limit(*confinement.memory)
     set_limit(resource.RLIMIT_FSIZE, 0)
     set_limit(resource.RLIMIT_CORE, 0)
     set_limit(resource.RLIMIT_NOFILE, OPEN_FILES)

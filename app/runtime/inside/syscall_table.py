@@ -1,7 +1,7 @@
 """What a hook may ask of the kernel: a list of what is allowed; all else is refused.
 
-Allowed is what Python needs to compute, to read files (Landlock and the mount namespace say which),
-to run threads and an event loop. Numbers: x86_64 from ``asm/unistd_64.h``, aarch64 from
+Allowed is what Python and Node.js need to compute, to read files (Landlock and the mount namespace
+say which), to run threads and an event loop. Numbers: x86_64 from ``asm/unistd_64.h``, aarch64 from
 ``asm-generic/unistd.h``; None where the architecture has no such call. Order matters a little: the
 filter is a list that is searched from the top, so the calls of the hot path come first.
 """
@@ -14,6 +14,8 @@ from typing import Literal
 _CLONE_THREAD = 0x0001_0000
 _CLONE_NEW = 0x7E02_0000
 _AF_UNIX = 1
+_MAP_SHARED, _MAP_GROWSDOWN = 0x01, 0x100
+_ARCH_SET_FS = 0x1002
 _WRITE_FLAGS = 0o1 | 0o2 | 0o100 | 0o1000 | 0o2000
 """O_WRONLY, O_RDWR, O_CREAT, O_TRUNC, O_APPEND; O_TMPFILE is refused without O_WRONLY or O_RDWR."""
 
@@ -153,3 +155,22 @@ RULES = (
     Rule("exit", 60, 93),
     Rule("exit_group", 231, 94),
 )
+
+_MMAP = next(rule for rule in RULES if rule.name == "mmap")
+
+NODE_RULES = (
+    *(rule for rule in RULES if rule is not _MMAP),
+    # The limit of a Node.js worker counts private memory only, and no stacks.
+    Rule(
+        "mmap",
+        _MMAP.x86_64,
+        _MMAP.aarch64,
+        (Condition("no-bit", 3, (_MAP_SHARED | _MAP_GROWSDOWN,)),),
+    ),
+    # To become Node.js: Landlock, or what the mount namespace lacks, leaves no other program.
+    Rule("execve", 59, 221),
+    Rule("set_tid_address", 218, 96),
+    # The thread pointer, as every program sets it at its start.
+    Rule("arch_prctl", 158, None, (Condition("one-of", 0, (_ARCH_SET_FS,)),)),
+)
+"""``RULES`` and what a program needs to start, less memory that no limit would count."""

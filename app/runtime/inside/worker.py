@@ -38,6 +38,8 @@ class _Load:
     file: str
     name: str
     parameters: tuple[str, ...]
+    packages: str | None
+    """Folder of what the script may import besides."""
     secrets: Mapping[str, str]
     log_bytes: int
     checks: bool
@@ -99,6 +101,9 @@ class _Worker:
             return True
         self._file, self._parameters, self._secrets = load.file, load.parameters, load.secrets
         sys.modules["hookledger"] = hookledger_module()
+        if load.packages is not None:
+            # Last, so that no package can stand in for a module of the standard library.
+            sys.path.append(load.packages)
         scope = self._capture.begin(0, alone=False)
         try:
             self._hook = load_hook(load.script, load.file)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import array
 import contextlib
-import fcntl
 import gc
 import importlib
 import json
@@ -22,10 +21,10 @@ import signal
 import socket
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from app.runtime.inside import kernel, landlock, namespaces, protocol, sandbox, seccomp, worker
+from app.runtime.inside import kernel, namespaces
+from app.runtime.inside.plans import Plan
 
 MESSAGE_BYTES = 65536
 
@@ -48,19 +47,15 @@ PREIMPORTED = (
 """What hooks commonly import. Extension modules with libraries of their own can only be loaded
 here, since a worker sees the standard library and nothing else of the disk."""
 
-ZONES = ("/usr/share/zoneinfo",)
+LIBRARIES = (
+    "libgcc_s.so.1 libstdc++.so.6 libm.so.6 libz.so.1 libexpat.so.1 libdl.so.2 libpthread.so.0 "
+    "librt.so.1 libutil.so.1 libresolv.so.2"
+)
+"""What extension modules of packages may be linked with (PEP 600), loaded for the same reason. The
+first is also what glibc loads to end a thread; it aborts when it cannot."""
 
 _OUT_OF_MEMORY_SCORE = "500"
 """When the machine runs out of memory, workers go before the server."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What to confine workers by; found out before by trying it."""
-
-    namespaces: tuple[str, ...]
-    landlock: bool
-    seccomp: bool
 
 
 def main(descriptor: str, plan_text: str, packages: str) -> None:
@@ -70,8 +65,7 @@ def main(descriptor: str, plan_text: str, packages: str) -> None:
     ``sys.path`` that only we needed.
     """
     control = socket.socket(fileno=int(descriptor))
-    given = json.loads(plan_text)
-    plan = Plan(tuple(given["namespaces"]), given["landlock"], given["seccomp"])
+    plan = Plan.read(plan_text)
     sys.path[:] = [folder for folder in sys.path if folder not in json.loads(packages)]
     # A hook finds here neither our arguments nor our environment.
     sys.argv[:] = [""]
@@ -88,16 +82,6 @@ def main(descriptor: str, plan_text: str, packages: str) -> None:
     _Zygote(control, plan).run()
 
 
-def readable_paths() -> list[str]:
-    """List what workers may read: the standard library, and the time zones it reads."""
-    folders = [path for path in (*sys.path, *ZONES) if os.path.exists(path)]  # noqa: PTH110 (before anything else may be imported)
-    return [
-        path
-        for path in folders
-        if not any(path.startswith(f"{other}/") for other in folders if other != path)
-    ]
-
-
 class _Zygote:
     def __init__(self, control: socket.socket, plan: Plan) -> None:
         self._control = control
@@ -105,15 +89,12 @@ class _Zygote:
         """Descriptor of a worker's process to the worker's number and pid."""
         self._nothing = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
         self._nested = namespaces.NestedPids() if "pid" in plan.namespaces else None
-        readable = readable_paths()
         if "mount" in plan.namespaces:
-            namespaces.build_tree(readable)
+            namespaces.build_tree(plan.readable())
         else:
             os.chdir("/")
-        entries = [entry for path in readable for entry in _entries(path)]
-        self._ruleset = landlock.build_ruleset(entries) if plan.landlock else None
-        machine = kernel.architecture()
-        self._filter = seccomp.encode(seccomp.assemble(machine)) if plan.seccomp else None
+        self._packages_root = plan.packages_root
+        self._profiles = plan.profiles()
 
     def run(self) -> NoReturn:
         gc.collect()
@@ -139,7 +120,7 @@ class _Zygote:
             self._end()
         request = json.loads(data)
         try:
-            pid, process = self._fork(request, fds)
+            pid, process = self._fork(request, *fds)
         except OSError as error:
             self._say({"worker": request["worker"], "failed": str(error)})
             return None
@@ -150,45 +131,26 @@ class _Zygote:
         self._say({"worker": request["worker"], "started": pid}, process)
         return process
 
-    def _fork(self, request: Mapping[str, Any], fds: list[int]) -> tuple[int, int]:
+    def _fork(self, request: Mapping[str, Any], connection: int, output: int) -> tuple[int, int]:
+        profile = self._profiles[request["language"]]
+        ruleset = profile.ruleset(self._packages(request["packages"]))
         if self._nested is not None:
             self._nested.begin()
         try:
             pid = os.fork()
             if pid == 0:
-                self._become_worker(request, *fds)
+                profile.run(request, (self._nothing, connection, output), ruleset)
         finally:
             if self._nested is not None:
                 self._nested.end()
         return pid, os.pidfd_open(pid)
 
-    def _become_worker(self, request: Mapping[str, Any], connection: int, output: int) -> NoReturn:
-        try:
-            kept = self._arrange_descriptors(connection, output)
-            layers = sandbox.confine(
-                sandbox.Confinement(
-                    memory_bytes=request["memory"],
-                    uid=request["uid"],
-                    ruleset=kept,
-                    filter=self._filter,
-                    first_closed=4,
-                )
-            )
-            worker.serve(socket.socket(fileno=3), layers)
-        except BaseException as error:  # noqa: BLE001 (nothing may return into the zygote's loop)
-            with contextlib.suppress(OSError):
-                os.write(2, f"{type(error).__name__}: {error}\n".encode())
-        finally:
-            os._exit(protocol.EXIT_UNCONFINED)
-
-    def _arrange_descriptors(self, connection: int, output: int) -> int | None:
-        """Leave 0 to 3 to the worker; return where the rule set is now, until 4 up are closed."""
-        # First out of the way of 0 to 3, whatever numbers we were given.
-        high = [_move_up(fd) for fd in (self._nothing, output, output, connection)]
-        ruleset = None if self._ruleset is None else _move_up(self._ruleset)
-        for target, fd in enumerate(high):
-            os.dup2(fd, target)
-        return ruleset
+    def _packages(self, name: str | None) -> str | None:
+        if name is None:
+            return None
+        if self._packages_root is None or name in ("", ".", "..") or "/" in name:
+            raise FileNotFoundError(f"there is no folder of packages named {name!r}")
+        return f"{self._packages_root}/{name}"
 
     def _reap(self, process: int) -> None:
         number, _ = self._children.pop(process)
@@ -221,9 +183,9 @@ def _import_ahead() -> None:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
     ctypes = importlib.import_module("ctypes")
-    # glibc loads it to end a thread, and aborts when it cannot.
-    with contextlib.suppress(OSError):
-        ctypes.CDLL("libgcc_s.so.1")
+    for name in LIBRARIES.split():
+        with contextlib.suppress(OSError):
+            ctypes.CDLL(name)
 
 
 def _wait_for_all(child: int, control: socket.socket) -> NoReturn:
@@ -234,11 +196,3 @@ def _wait_for_all(child: int, control: socket.socket) -> NoReturn:
         while True:
             os.wait()
     os._exit(0 if child else 1)
-
-
-def _entries(path: str) -> list[str]:
-    return landlock.entries_of_library(path) if os.path.isdir(path) else [path]  # noqa: PTH112 (symmetry with landlock)
-
-
-def _move_up(fd: int) -> int:
-    return fcntl.fcntl(fd, fcntl.F_DUPFD, 16)

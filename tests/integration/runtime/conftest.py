@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
@@ -15,7 +16,7 @@ from typing import Any, TypeVar
 import pytest
 import uvloop
 
-from app.domain.outcomes import Call, HookVersion, Limits, LogLine, Outcome
+from app.domain.outcomes import Call, HookVersion, Language, Limits, LogLine, Outcome
 from app.runtime.doctor import probe
 from app.runtime.isolation import LayerReport, Level, level_of
 from app.runtime.runner import DEFAULT_FIRST_UID, IsolatedRunner
@@ -34,7 +35,15 @@ def attempt(action, *arguments):
 class House:
     """A started runner, with what its hooks logged, driven from a test."""
 
-    def __init__(self, *, namespaces: bool = True, most: int = 16) -> None:
+    def __init__(
+        self,
+        *,
+        namespaces: bool = True,
+        most: int = 16,
+        node: Path | None = None,
+        node_reserve: int = 0,
+        packages_root: Path | None = None,
+    ) -> None:
         self.lines: list[LogLine] = []
         self.runner = IsolatedRunner(
             isolation="required",
@@ -43,6 +52,9 @@ class House:
             worker_uid_base=DEFAULT_FIRST_UID,
             max_workers_total=most,
             namespaces=namespaces,
+            node=node,
+            node_reserve=node_reserve,
+            packages_root=packages_root,
         )
         # As in production, and as in Python alone: each level of isolation gets one of the two.
         self._loop = uvloop.new_event_loop() if namespaces else asyncio.new_event_loop()
@@ -63,6 +75,8 @@ class House:
         *,
         secrets: dict[str, str] | None = None,
         parameters: tuple[str, ...] = ("event", "context"),
+        language: Language = "python",
+        packages: str | None = None,
         **limits: int,
     ) -> HookVersion:
         self._keys += 1
@@ -72,7 +86,8 @@ class House:
             hook_id=f"hook-{self._keys}",
             name=f"hook {self._keys}",
             trigger="test",
-            language="python",
+            language=language,
+            packages=packages,
             script=script,
             parameters=parameters,
             open_secrets=lambda: given,
@@ -129,14 +144,25 @@ def reports() -> tuple[LayerReport, ...]:
     return probe(DEFAULT_FIRST_UID)
 
 
+@pytest.fixture(scope="session")
+def packages_root() -> Iterator[Path]:
+    """A folder of packages as every user may read it."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+
+
 @pytest.fixture(scope="module", params=["full", "container"])
-def house(request: pytest.FixtureRequest, reports: tuple[LayerReport, ...]) -> Iterator[House]:
+def house(
+    request: pytest.FixtureRequest, reports: tuple[LayerReport, ...], packages_root: Path
+) -> Iterator[House]:
     """One runner per level of isolation; tests that use it run once at each."""
     wanted: Level = request.param
     if wanted == "full" and level_of(reports) != "full":
         why = "; ".join(f"{r.name}: {r.why_not}" for r in reports if not r.in_force)
         pytest.skip(f"this machine cannot isolate fully ({why})")
-    made = House(namespaces=wanted == "full")
+    made = House(namespaces=wanted == "full", packages_root=packages_root)
     made.do(made.runner.start())
     assert made.runner.level == wanted
     yield made

@@ -84,8 +84,12 @@ def test_a_script_that_exhausts_the_compiler_is_a_problem_of_that_script(house: 
     assert check(house, fine) == []
 
 
-def test_javascript_is_not_supported_yet(house: Any) -> None:
-    script = ScriptToCheck("hooks/a/hook.js", "node", "module.exports = () => {}", PARAMETERS)
-    (problem,) = house.do(house.runner.check([script]))
-    assert (problem.file, problem.line) == ("hooks/a/hook.js", None)
-    assert "Node.js hooks are not supported by this version" in problem.message
+def test_javascript_is_compiled_too(house: Any) -> None:
+    good, bad = "module.exports = (user, context, cb) => cb()", "let a = 1;\nlet b = ;"
+    scripts = [
+        ScriptToCheck(f"hooks/{number}/hook.js", "node", script, PARAMETERS)
+        for number, script in enumerate((good, bad, good))
+    ]
+    (problem,) = house.do(house.runner.check(scripts))
+    assert (problem.file, problem.line) == ("hooks/1/hook.js", 2)
+    assert "Unexpected token" in problem.message

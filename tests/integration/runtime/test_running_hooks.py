@@ -262,14 +262,6 @@ def test_many_calls_at_once_all_get_their_own_answer(house: Any, payload: Any) -
     assert [result().data for result in pending] == [str(n).encode() for n in range(300)]
 
 
-def test_a_hook_in_javascript_is_refused_with_a_sentence(house: Any) -> None:
-    version = house.version("module.exports = (event, context, cb) => cb(null)")
-    members = {name: getattr(version, name) for name in version.__slots__}
-    outcome = house.call(HookVersion(**members | {"language": "node"}))
-    assert outcome.kind is OutcomeKind.CRASHED
-    assert "Node.js" in outcome.detail
-
-
 def test_the_servers_umask_does_not_keep_hooks_from_the_standard_library(
     private_house: Any,
 ) -> None:

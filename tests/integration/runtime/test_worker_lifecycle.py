@@ -319,7 +319,8 @@ def test_nothing_outlives_a_killed_server(
         assert server.stdout is not None
         answer = server.stdout.readline().split()
         starter = int(answer[1])
-        assert len(session(starter)) == 3
+        # The zygote's two halves and the worker; Node.js workers in reserve may have come by now.
+        assert len(session(starter)) >= 3
         server.kill()
         # What is dead and waits to be reaped is the machine's first process's affair.
         until(lambda: set(session(starter).values()) <= {"Z"})

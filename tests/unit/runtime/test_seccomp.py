@@ -8,7 +8,7 @@ import pytest
 
 from app.runtime.inside import seccomp
 from app.runtime.inside.seccomp import ALLOW, AUDIT_ARCH, EPERM, ERRNO, KILL_PROCESS
-from app.runtime.inside.syscall_table import ENOSYS, RULES
+from app.runtime.inside.syscall_table import ENOSYS, NODE_RULES, RULES, Rule
 
 REFUSED = ERRNO | EPERM
 BY_NAME = {rule.name: rule for rule in RULES}
@@ -50,12 +50,18 @@ FORBIDDEN = {
 }  # fmt: skip
 
 
-def verdict(architecture: str, number: int, *arguments: int, audit: int | None = None) -> int:
+def verdict(
+    architecture: str,
+    number: int,
+    *arguments: int,
+    audit: int | None = None,
+    rules: tuple[Rule, ...] = RULES,
+) -> int:
     """Run the filter as the kernel does, on ``struct seccomp_data``."""
     padded = (*arguments, 0, 0, 0, 0, 0, 0)[:6]
     token = AUDIT_ARCH[architecture] if audit is None else audit
     data = struct.pack("<iIQ6Q", number, token, 0, *padded)
-    program = seccomp.assemble(architecture)
+    program = seccomp.assemble(architecture, rules)
     accumulator, position = 0, 0
     while True:
         code, if_true, if_false, constant = program[position]
@@ -103,8 +109,9 @@ def test_a_call_that_nobody_knows_yet_is_refused(architecture: str) -> None:
 
 
 def test_no_number_is_listed_twice(architecture: str) -> None:
-    numbers = [n for rule in RULES if (n := rule.number(architecture)) is not None]
-    assert len(numbers) == len(set(numbers))
+    for rules in (RULES, NODE_RULES):
+        numbers = [n for rule in rules if (n := rule.number(architecture)) is not None]
+        assert len(numbers) == len(set(numbers))
 
 
 def test_calls_of_another_architecture_end_the_worker(architecture: str) -> None:
@@ -164,8 +171,40 @@ def test_pairs_are_local_and_descriptors_signal_nobody(architecture: str) -> Non
     assert verdict(architecture, ioctl, 0, 0x5412) == REFUSED  # TIOCSTI
 
 
-def test_the_program_fits_the_kernel(architecture: str) -> None:
-    program = seccomp.assemble(architecture)
+def test_node_may_start_and_nothing_else_more(architecture: str) -> None:
+    started_by = {"execve", "arch_prctl"}
+    for name, found in FORBIDDEN[architecture].items():
+        expected = ALLOW if name == "execve" else REFUSED
+        assert verdict(architecture, found, rules=NODE_RULES) == expected, name
+    assert {rule.name for rule in NODE_RULES} - set(BY_NAME) == started_by | {"set_tid_address"}
+    if architecture == "x86_64":
+        set_fs, set_gs, shadow_stack = 0x1002, 0x1001, 0x5001
+        assert verdict("x86_64", 158, set_fs, rules=NODE_RULES) == ALLOW
+        for code in (set_gs, shadow_stack):
+            assert verdict("x86_64", 158, code, rules=NODE_RULES) == REFUSED
+
+
+def test_node_gets_no_memory_that_its_limit_does_not_count(architecture: str) -> None:
+    private, shared, anonymous, growing, reserved = 0x02, 0x01, 0x20, 0x100, 0x4000
+    mmap = number(architecture, "mmap")
+    for flags in (private, private | anonymous, private | anonymous | reserved):
+        assert verdict(architecture, mmap, 0, 4096, 3, flags, rules=NODE_RULES) == ALLOW
+    for flags in (shared, shared | private, shared | anonymous, private | anonymous | growing):
+        assert verdict(architecture, mmap, 0, 4096, 3, flags, rules=NODE_RULES) == REFUSED
+
+
+def test_node_may_make_threads_and_no_processes(architecture: str) -> None:
+    clone = number(architecture, "clone")
+    assert verdict(architecture, clone, 0x3D0F00, rules=NODE_RULES) == ALLOW
+    for flags in (17, 0x4111, 0x3D0F00 | 0x10000000):
+        assert verdict(architecture, clone, flags, rules=NODE_RULES) == REFUSED
+    clone3 = number(architecture, "clone3")
+    assert verdict(architecture, clone3, rules=NODE_RULES) == ERRNO | ENOSYS
+
+
+@pytest.mark.parametrize("rules", [RULES, NODE_RULES], ids=["python", "node"])
+def test_the_program_fits_the_kernel(architecture: str, rules: tuple[Rule, ...]) -> None:
+    program = seccomp.assemble(architecture, rules)
     assert len(program) <= 4096
     assert len(seccomp.encode(program)) == 8 * len(program)
     assert all(0 <= jump <= 255 for _, yes, no, _ in program for jump in (yes, no))

@@ -1,0 +1,59 @@
+"""What to confine workers by, and what they may see: decided by the server, done by the zygote."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import dataclass
+
+from app.runtime.inside.node_program import CODE, NodeProgram
+from app.runtime.inside.profiles import Layers, Profile, node_profile, python_profile
+
+ZONES = ("/usr/share/zoneinfo",)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to confine workers by; the layers were found out before by trying them."""
+
+    namespaces: tuple[str, ...]
+    landlock: bool
+    seccomp: bool
+    node: NodeProgram | None = None
+    """What Node.js workers become; None: there are none."""
+    packages_root: str | None = None
+    """Folder below which packages are; each worker reads at most one folder in it."""
+
+    @classmethod
+    def read(cls, text: str) -> Plan:
+        """Read what ``json.dumps(asdict(plan))`` wrote."""
+        given = json.loads(text)
+        given["namespaces"] = tuple(given["namespaces"])
+        if (node := given["node"]) is not None:
+            given["node"] = NodeProgram(**node | {"libraries": tuple(node["libraries"])})
+        return cls(**given)
+
+    def readable(self) -> list[str]:
+        """List all that some worker may read."""
+        node = [] if self.node is None else [CODE, *self.node.executables]
+        packages = [] if self.packages_root is None else [self.packages_root]
+        return [*readable_paths(), *node, *packages]
+
+    def profiles(self) -> dict[str, Profile]:
+        """Make the profile of each language there can be workers of."""
+        layers = Layers(landlock=self.landlock, seccomp=self.seccomp)
+        made = {"python": python_profile(layers, readable_paths())}
+        if self.node is not None:
+            made["node"] = node_profile(layers, self.node)
+        return made
+
+
+def readable_paths() -> list[str]:
+    """List what workers may read: the standard library, and the time zones it reads."""
+    folders = [path for path in (*sys.path, *ZONES) if os.path.exists(path)]  # noqa: PTH110 (before anything else may be imported)
+    return [
+        path
+        for path in folders
+        if not any(path.startswith(f"{other}/") for other in folders if other != path)
+    ]
