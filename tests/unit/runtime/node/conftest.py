@@ -59,7 +59,8 @@ class Node:
         self._numbers = itertools.count(1)
 
     def close(self) -> None:
-        assert self.process.stdin and self.process.stdout
+        assert self.process.stdin
+        assert self.process.stdout
         self.process.stdin.close()
         self.process.kill()
         self.process.wait()
