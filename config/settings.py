@@ -47,6 +47,7 @@ class Settings(BaseSettings):
     isolation: Literal["required", "best-effort"]
     worker_uid_base: Annotated[int, Field(ge=1000, le=4_000_000_000)]
     max_workers: Annotated[int, Field(ge=1, le=1000)]
+    max_memory: Annotated[str, Field(pattern=r"^([1-9][0-9]*(MiB|GiB)|([1-9][0-9]?|100)%)$")]
     queue_attempts: Annotated[int, Field(ge=1, le=100)]
     queue_concurrency: Annotated[int, Field(ge=1, le=256)]
     journal_days: Annotated[int, Field(ge=1)]

@@ -24,6 +24,7 @@ from app.domain.contracts import TriggerContract
 from app.domain.errors import Problem, Rejected
 from app.domain.manifests import MAX_SCRIPT_BYTES
 from app.domain.outcomes import (
+    SCRIPT_FILES,
     Call,
     HookVersion,
     Language,
@@ -37,7 +38,6 @@ from app.domain.revisions import digest_of
 from app.domain.secrets import check_secret
 
 KEPT_LINES = 1_000
-FILES: Mapping[Language, str] = {"python": "hook.py", "node": "hook.js"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class DraftRunner:
         problems = await self._runner.check(
             [
                 ScriptToCheck(
-                    FILES[draft.language], draft.language, draft.script, contract.parameters
+                    SCRIPT_FILES[draft.language], draft.language, draft.script, contract.parameters
                 )
             ]
         )

@@ -84,6 +84,7 @@ async def open_runner(
         clock=utc_now,
         worker_uid_base=settings.worker_uid_base,
         max_workers_total=settings.max_workers,
+        max_memory=settings.max_memory,
     )
     await runner.start()
     try:

@@ -9,13 +9,13 @@ import httpx
 import orjson
 import typer
 
-from app.application.run_draft import FILES
 from app.cli.connection import TokenOption, UrlOption, post
 from app.cli.output import JsonFlag, console, print_json
 from app.domain.errors import Rejected
+from app.domain.outcomes import SCRIPT_FILES
 from app.domain.trigger_catalogue import CONTRACTS, OPTIONAL
 
-_LANGUAGES = {Path(file).suffix: language for language, file in FILES.items()}
+_LANGUAGES = {Path(file).suffix: language for language, file in SCRIPT_FILES.items()}
 
 
 def run(

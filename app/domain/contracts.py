@@ -8,6 +8,7 @@ from typing import Any
 
 from app.domain.definitions import Mode, OnError
 from app.domain.effects import carry_nothing, merge_members
+from app.domain.outcomes import Language
 
 Members = Mapping[str, Any]
 
@@ -47,6 +48,7 @@ class TriggerContract:
     """In a chain: from the effects so far and those of the next hook, both."""
     carry: Callable[[Members, Members], Members] = carry_nothing
     """In a chain: from what the hooks get and the effects so far, what the next hook gets."""
+    languages: tuple[Language, ...] = ("python", "node")
     takes_event: bool = False
     """Whether the hook gets the payload whole, as its ``event``, instead of members of it."""
     mode: Mode = "single"

@@ -21,18 +21,19 @@ from app.domain.manifest_values import (
     refuse_credentials,
 )
 from app.domain.names import check_name
-from app.domain.outcomes import Language
+from app.domain.outcomes import SCRIPT_FILES, Language
 from app.domain.plans import DesiredHook
 from app.domain.processes import TABLE as PROCESS
 from app.domain.processes import read_process
 from app.domain.repository_settings import ManifestDefaults
 from app.domain.secrets import MAX_SECRETS_PER_HOOK, check_secret
 from app.domain.toml_documents import TomlDocument, printable
+from app.domain.trigger_catalogue import languages_of
 
 MANIFEST = "hook.toml"
 MAX_SCRIPT_BYTES = 256 * 1024
 TESTS = "tests"
-DEFAULT_SCRIPTS = ("hook.py", "hook.js")
+DEFAULT_SCRIPTS = tuple(SCRIPT_FILES.values())
 """Names a script may have without being named itself; the first that exists is taken."""
 MAX_ORDER = 1_000_000
 MAX_NETWORK_ENTRIES = 100
@@ -73,6 +74,8 @@ def parse_manifest(
     name = _read_name(document, folder)
     trigger = _read_trigger(document, folder, known_triggers)
     script_file, language, script = _read_script(document, folder, files)
+    if script and language not in (fit := languages_of(trigger)):
+        document.refuse(f"hooks of `{trigger}` are written for {' or '.join(fit)} only", "script")
     dependencies = _read_dependencies(document, language)
     settings: dict[str, Any] = {
         "enabled": _read_flag(document, "enabled"),

@@ -6,10 +6,13 @@ import enum
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Literal
 
 Language = Literal["python", "node"]
 Mode = Literal["warm", "fresh"]
+SCRIPT_FILES: Mapping[Language, str] = MappingProxyType({"python": "hook.py", "node": "hook.js"})
+"""What a script is called if nothing else is said."""
 Level = Literal["debug", "info", "warning", "error"]
 
 

@@ -26,8 +26,10 @@ MODES = ("warm", "fresh")
 MAX_CONCURRENCY = 64
 MIN_MEMORY_MIB, MAX_MEMORY_MIB = 64, 4096
 MAX_CALLS = 1_000_000_000
-MAX_AGE_MS = 7 * 24 * 3600 * 1000
+MIN_AGE_MS, MAX_AGE_MS = 1000, 7 * 24 * 3600 * 1000
 MAX_READY = 16
+FRESH_AT_ONCE = 8
+"""Calls of a hook with ``mode = "fresh"`` that may run at a time, each in its process."""
 
 _MEBIBYTE = 1 << 20
 _MEMORY = re.compile(r"([1-9][0-9]{0,4})(MiB|GiB)\Z")
@@ -70,9 +72,11 @@ def limits_of(settings: Mapping[str, Any]) -> Limits:
     """Return what each process of a hook with these settings may use."""
     process = settings.get(TABLE, {})
     limits = Limits()
+    ready = process.get("min_ready", 1)
+    fresh = process.get("mode") == "fresh"
     return Limits(
         memory_bytes=process.get("memory_bytes", limits.memory_bytes),
-        max_workers=max(limits.max_workers, process.get("min_ready", 1)),
+        max_workers=FRESH_AT_ONCE + ready if fresh else max(limits.max_workers, ready),
     )
 
 
@@ -91,7 +95,7 @@ def _memory(written: object) -> int | None:
 def _age(written: object) -> int | None:
     match = _LONG.match(written) if isinstance(written, str) else None
     milliseconds = int(match[1]) * _LONG_MS[match[2]] if match else parse_milliseconds(written)
-    return milliseconds if milliseconds and milliseconds <= MAX_AGE_MS else None
+    return milliseconds if milliseconds and MIN_AGE_MS <= milliseconds <= MAX_AGE_MS else None
 
 
 def _whole(most: int) -> Callable[[object], object]:
@@ -115,7 +119,11 @@ _READERS: Mapping[str, tuple[str, Callable[[object], object], str]] = {
         f'must be a size from {MIN_MEMORY_MIB}MiB to {MAX_MEMORY_MIB // 1024}GiB, e.g. "256MiB"',
     ),
     "max_calls": ("max_calls", _whole(MAX_CALLS), f"must be a whole number from 1 to {MAX_CALLS}"),
-    "max_age": ("max_age_ms", _age, 'must be a duration of at most 7 days, e.g. "30m" or "12h"'),
+    "max_age": (
+        "max_age_ms",
+        _age,
+        'must be a duration from 1 second to 7 days, e.g. "30m" or "12h"',
+    ),
     "min_ready": (
         "min_ready",
         _whole(MAX_READY),

@@ -7,12 +7,14 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from types import MappingProxyType
+from typing import get_args
 
 from app.domain.contracts import TriggerContract
 from app.domain.definitions import TriggerDefinition
 from app.domain.effects import carry_effects, event_effects
 from app.domain.errors import NotFound
 from app.domain.extensibility_points import OPTIONAL_POINTS, POINTS
+from app.domain.outcomes import Language
 from app.domain.schemas import compile_schema
 
 CONTRACTS: Mapping[str, TriggerContract] = MappingProxyType({c.id: c for c in POINTS})
@@ -48,6 +50,12 @@ def parameters_of(trigger: str) -> tuple[str, ...]:
     """Return what a hook of this trigger is given by position; custom triggers are alike."""
     known = CONTRACTS.get(trigger) or OPTIONAL.get(trigger)
     return CUSTOM_PARAMETERS if known is None else known.parameters
+
+
+def languages_of(trigger: str) -> tuple[Language, ...]:
+    """Return what hooks of this trigger may be written in."""
+    known = CONTRACTS.get(trigger) or OPTIONAL.get(trigger)
+    return get_args(Language) if known is None else known.languages
 
 
 @lru_cache(maxsize=512)

@@ -16,6 +16,11 @@ class Owner(Protocol):
         """What a worker may use."""
         ...
 
+    @property
+    def most_in_flight(self) -> int:
+        """How many calls a worker may be sent at a time."""
+        ...
+
     def load_message(self) -> bytes | None:
         """Return the LOAD message's body; None to have the worker wait for another owner.
 

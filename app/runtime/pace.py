@@ -14,20 +14,22 @@ _WEIGHT = 0.2
 class Pace:
     """Follows how long runs of a worker take; short ones may be sent ahead of their turn."""
 
-    __slots__ = ("_is_async", "_usual", "depth")
+    __slots__ = ("_is_steady", "_most", "_usual", "depth")
 
-    def __init__(self, *, is_async: bool) -> None:
-        self._is_async = is_async
+    def __init__(self, *, is_async: bool, most: int = MOST_IN_FLIGHT) -> None:
+        """Start with a guess; ``most`` is never exceeded."""
+        self._is_steady = is_async or most == 1
+        self._most = most
         self._usual = _FIRST_GUESS
-        self.depth = MOST_IN_FLIGHT if is_async else 4
+        self.depth = most if is_async else min(4, most)
         """Calls that may be in flight."""
 
     def learn(self, seconds: float) -> None:
         """Take one more run into account."""
-        if self._is_async:
+        if self._is_steady:
             return
         usual = self._usual = self._usual + _WEIGHT * (seconds - self._usual)
-        if usual * MOST_IN_FLIGHT <= BACKLOG_SECONDS:
-            self.depth = MOST_IN_FLIGHT
+        if usual * self._most <= BACKLOG_SECONDS:
+            self.depth = self._most
         else:
             self.depth = int(BACKLOG_SECONDS / usual) or 1

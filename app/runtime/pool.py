@@ -1,12 +1,12 @@
 """All workers of one hook version, and the calls that wait for one of them.
 
-Grows while calls wait, shrinks when workers idle. A script that does not load is not tried again
-for every call, nor a worker that keeps dying replaced at once: both wait longer each time.
+Grows while calls wait, shrinks when workers idle, replaces those that have served their time. A
+script that does not load is not tried again for every call, nor a worker that keeps dying replaced
+at once: both wait longer each time.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 from collections import deque
 from collections.abc import Callable
@@ -19,6 +19,9 @@ from app.domain.outcomes import HookVersion, Limits, LogLine, Outcome, OutcomeKi
 from app.runtime import verdicts
 from app.runtime.alarms import Alarm
 from app.runtime.inside import protocol
+from app.runtime.load_messages import write_load
+from app.runtime.setbacks import Setbacks
+from app.runtime.staff import Staff
 from app.runtime.tickets import Ticket
 from app.runtime.workers import Worker
 from app.telemetry import Mask, mask_for
@@ -27,15 +30,9 @@ logger = logging.getLogger("hookledger.runtime")
 
 OnLog = Callable[[LogLine], None]
 
-FILES = {"python": "hook.py", "node": "hook.js"}
-"""What a script is called in the stack of an error."""
-
-_DEATHS_BEFORE_PAUSE = 3
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 30.0
-
 
 class Roster(Protocol):
-    """Who has workers made, and bounds their number over all pools."""
+    """Who has workers made, and bounds their number and memory over all pools."""
 
     def hire(self, pool: Pool) -> Worker | None:
         """Begin to start a worker; None if there is no room now, then ``grow`` is called later."""
@@ -43,6 +40,10 @@ class Roster(Protocol):
 
     def packages_folder(self, name: str) -> str:
         """Return the path of a folder of packages, as workers see it; raise ``Stalled``."""
+        ...
+
+    def shortage(self, pool: Pool) -> str:
+        """Say why a pool gets no worker, completing the sentence "No worker was free: …"."""
         ...
 
 
@@ -69,12 +70,12 @@ class Pool:
         self._on_log = on_log
         self._clock = clock
         self._checks = checks
-        self._workers: list[Worker] = []
+        self._staff = Staff(version.lifecycle, version.limits)
+        self._counts_calls = self._staff.counts_calls
         self._waiting: deque[Ticket] = deque()
         self._refusal: Outcome | None = None
         self._ended: Outcome | None = None
-        self._deaths = 0
-        self._not_before = 0.0
+        self._setbacks = Setbacks()
         self._expiry = Alarm(self._expire)
         self._pause = Alarm(self.grow)
         self._settled: list[Callable[[], None]] = []
@@ -87,75 +88,88 @@ class Pool:
     @property
     def is_idle(self) -> bool:
         """Whether no call waits or runs."""
-        return not self._waiting and all(worker.load == 0 for worker in self._workers)
+        return not self._waiting and all(worker.load == 0 for worker in self._staff)
+
+    @property
+    def is_waited_for(self) -> bool:
+        """Whether a call waits for a worker."""
+        return bool(self._waiting)
 
     @property
     def workers(self) -> tuple[Worker, ...]:
-        """Those that start or serve."""
-        return tuple(self._workers)
+        """Those that start, serve or finish their calls."""
+        return tuple(self._staff)
 
     def submit(self, ticket: Ticket) -> None:
         """Run a call as soon as a worker has room."""
         self.last_used = ticket.asked
         if not self._waiting:
-            worker = self._with_room()
+            worker = self._staff.with_room()
             if worker is not None:
                 worker.send(ticket)
+                if self._counts_calls:
+                    self._count(worker)
                 return
         self._waiting.append(ticket)
         self._expiry.by(ticket.start_before)
         self.grow()
 
     def grow(self) -> None:
-        """Start a worker if one is wanted, none is starting, and none died too recently."""
-        wanted = bool(self._waiting) or (self.kept and not self._workers)
+        """Start the workers that are lacking, unless some died or were refused too recently."""
         if self._ended is not None:
             self._refuse_waiting(self._ended)
             return
-        if not wanted or len(self._workers) >= self.limits.max_workers:
-            return
-        if any(not worker.is_ready for worker in self._workers):
-            return
-        now = monotonic()
-        if now < self._not_before:
-            if self._refusal is not None:
-                self._refuse_waiting(self._refusal)
-            self._pause.by(self._not_before)
-            return
-        worker = self._roster.hire(self)
-        if worker is not None:
-            self._workers.append(worker)
+        while self._staff.lacks(len(self._waiting), kept=self.kept):
+            if monotonic() < self._setbacks.until:
+                if self._refusal is not None:
+                    self._refuse_waiting(self._refusal)
+                self._pause.by(self._setbacks.until)
+                return
+            worker = self._roster.hire(self)
+            if worker is None:
+                return
+            self._staff.serving.append(worker)
+
+    def start_ahead(self) -> None:
+        """Start a first worker, though no call waits and none is kept yet."""
+        if not self.workers and (worker := self._roster.hire(self)) is not None:
+            self._staff.serving.append(worker)
 
     def when_settled(self, then: Callable[[], None]) -> None:
         """Call ``then`` when a worker is ready or the script was refused."""
-        if self._refusal is not None or any(worker.is_ready for worker in self._workers):
+        if self._refusal is not None or self._staff.any_ready:
             then()
         else:
             self._settled.append(then)
 
     def retire(self, worker: Worker) -> None:
         """Let an idle worker go."""
-        self._workers.remove(worker)
+        self._staff.remove(worker.number)
         worker.end(OutcomeKind.CRASHED, "The worker was retired.")
 
-    def retire_idle(self, since: float, *, keep: int) -> None:
-        """Let all but ``keep`` of the workers go that have idled since before ``since``."""
-        for worker in self.workers[keep:]:
-            if worker.is_ready and worker.load == 0 and worker.idle_since <= since:
-                self.retire(worker)
+    def keep_house(self, idle_since: float) -> None:
+        """Let superfluous workers go that idle since then, and replace those that are too old."""
+        for worker in self._staff.superfluous(idle_since, kept=self.kept):
+            self.retire(worker)
+        self.grow()
 
     def end(self, detail: str) -> None:
         """Kill all workers and settle all calls; nothing is started any more."""
         self._ended = Outcome(OutcomeKind.OVERLOADED, None, detail)
-        workers, self._workers = self._workers, []
-        for worker in workers:
+        for worker in self.workers:
+            self._staff.remove(worker.number)
             worker.end(OutcomeKind.CRASHED, detail)
         self._refuse_waiting(self._ended)
         self._expiry.silence()
         self._pause.silence()
         self._announce()
 
-    # What workers tell (``workers.Owner``).
+    # What workers ask and tell (``workers.Owner``).
+
+    @property
+    def most_in_flight(self) -> int:
+        """How many calls a worker may be sent at a time."""
+        return self._staff.most_in_flight
 
     def load_message(self) -> bytes:
         """Open the secrets and return what a worker is to run; raise ``HookledgerError``."""
@@ -169,44 +183,34 @@ class Pool:
             raise Stalled(f"The secrets of hook `{version.name}` could not be opened.") from error
         self._mask = mask_for(secrets.values())
         packages = version.packages
-        message = {
-            "script": version.script,
-            "file": FILES[version.language],
-            "name": version.name,
-            "parameters": version.parameters,
-            "packages": packages and self._roster.packages_folder(packages),
-            "secrets": secrets,
-            "log_bytes": version.limits.log_bytes_per_call,
-            "checks": self._checks,
-        }
-        if version.language == "node":
-            message |= {
-                "language": version.language,
-                "trigger": version.trigger,
-                "meta": {"hook-name": version.name, "auth0-extension-name": version.trigger},
-            }
-        return json.dumps(message).encode()
+        folder = packages and self._roster.packages_folder(packages)
+        return write_load(version, secrets, packages=folder, checks=self._checks)
 
     def ready(self) -> None:
-        """Give the new worker what waits."""
+        """Give the new worker what waits, and let the one that it replaces leave."""
         self._refusal = None
+        self._setbacks.loaded()
+        self._staff.relieve()
         self._announce()
+        self._see_off()
         self._dispatch()
 
     def freed(self) -> None:
         """Give the worker that answered what waits; what answers is in order."""
-        self._deaths = 0
+        self._setbacks.answered()
+        if self._staff.leaving:
+            self._see_off()
         if self._waiting:
             self._dispatch()
 
     def refused(self, kind: OutcomeKind, data: bytes | None, detail: str) -> None:
         """Answer all that wait, and those to come for a while, with the reason."""
-        if any(worker.is_ready for worker in self._workers):
+        self._setbacks.refused()
+        if self._staff.any_ready:
             # Another worker has loaded the same script: what failed was this one.
             logger.warning("a worker of hook %s: %s", self.version.name, self.mask(detail))
             return
         self._refusal = Outcome(kind, data, self.mask(detail))
-        self._deaths = max(self._deaths, _DEATHS_BEFORE_PAUSE - 1)
         if kind is not OutcomeKind.ERRORED:
             logger.warning("hook %s: %s", self.version.name, self.mask(detail))
         self._refuse_waiting(self._refusal)
@@ -214,16 +218,11 @@ class Pool:
 
     def lost(self, number: int, unstarted: list[Ticket]) -> None:
         """Take back calls that never started, in their order, and replace the worker."""
-        died = [worker for worker in self._workers if worker.number == number]
         for ticket in reversed(unstarted):
             self._waiting.appendleft(ticket)
             self._expiry.by(ticket.start_before)
-        if died:
-            self._workers.remove(died[0])
-            self._deaths += 1
-        if died and self._deaths >= _DEATHS_BEFORE_PAUSE:
-            doublings = min(self._deaths - _DEATHS_BEFORE_PAUSE, 16)
-            self._not_before = monotonic() + min(_FIRST_PAUSE * 2**doublings, _LONGEST_PAUSE)
+        if self._staff.remove(number) is not None:
+            self._setbacks.died()
         self._dispatch()
 
     def emit(self, ticket: Ticket | None, level: int, stream: int, text: str) -> None:
@@ -245,18 +244,20 @@ class Pool:
         return self._mask(text)
 
     def _dispatch(self) -> None:
-        while self._waiting and (worker := self._with_room()) is not None:
+        while self._waiting and (worker := self._staff.with_room()) is not None:
             ticket = self._waiting.popleft()
             if not ticket.future.done():
                 worker.send(ticket)
+                self._staff.sent(worker)
         self.grow()
 
-    def _with_room(self) -> Worker | None:
-        best = None
-        for worker in self._workers:
-            if worker.has_room and (best is None or worker.load < best.load):
-                best = worker
-        return best
+    def _count(self, worker: Worker) -> None:
+        self._staff.sent(worker)
+        self.grow()
+
+    def _see_off(self) -> None:
+        for worker in self._staff.finished():
+            self.retire(worker)
 
     def _refuse_waiting(self, refusal: Outcome) -> None:
         waiting, self._waiting = self._waiting, deque()
@@ -277,13 +278,13 @@ class Pool:
                 self._expiry.by(ticket.start_before)
 
     def _state(self) -> str:
-        if any(worker.is_ready for worker in self._workers):
+        if self._staff.any_ready:
             return verdicts.BUSY
-        if self._workers:
+        if self._staff.serving:
             return "the script's top level was still running in a new one"
-        if monotonic() < self._not_before:
+        if monotonic() < self._setbacks.until:
             return "the last ones died one after another; the next is started after a pause"
-        return "all that may run at once were busy with other hooks"
+        return self._roster.shortage(self)
 
     def _announce(self) -> None:
         settled, self._settled = self._settled, []

@@ -35,6 +35,7 @@ class Reserve:
     """Keeps ``size`` workers waiting; owns them (``owners.Owner``) until a pool takes them."""
 
     limits = Limits()
+    most_in_flight = 0
 
     def __init__(self, size: int, start: Start) -> None:
         self._size = size

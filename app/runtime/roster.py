@@ -1,4 +1,7 @@
-"""All workers of the server: has them started, bounds their number, tells them how they ended."""
+"""All workers of the server: has them started, bounds their number and memory, hears their ends.
+
+Counted is the memory that workers may use, not what they use: what is promised to each is there.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,10 @@ import os
 import socket
 from collections import deque
 from time import monotonic
+from typing import NamedTuple
 
 from app.domain.errors import Stalled
+from app.domain.outcomes import OutcomeKind
 from app.runtime.alarms import Alarm
 from app.runtime.inside.plans import Plan
 from app.runtime.launcher import Launcher, LauncherDown, WorkerKind
@@ -25,19 +30,33 @@ _LOOK_AGAIN_SECONDS = 0.02
 
 _ALWAYS = ("memory", "uid", "no-new-privileges")
 
+_MEBIBYTE = 1 << 20
+
+
+class _Entry(NamedTuple):
+    worker: Worker
+    pool: Pool | None
+    """None for a worker in reserve."""
+    kind: WorkerKind
+
 
 class WorkerRoster:
-    """Numbers workers from 0 to ``most`` - 1; a number decides the user id, when we run as root."""
+    """Numbers workers from 0 to ``most`` - 1; a number decides the user id, when we run as root.
 
-    def __init__(self, plan: Plan, *, first_uid: int | None, most: int, reserve: int) -> None:
+    What they may use together is at most ``most_memory`` bytes.
+    """
+
+    def __init__(
+        self, plan: Plan, *, first_uid: int | None, most: int, most_memory: int, reserve: int
+    ) -> None:
         """Make a roster; ``reserve`` Node.js workers are started ahead, if the plan has any."""
         optional = (("landlock", plan.landlock), ("seccomp", plan.seccomp))
         self._layers = frozenset((*_ALWAYS, *(name for name, wanted in optional if wanted)))
         self._launcher = Launcher(plan, self._exited)
         self._first_uid = first_uid
         self._free = list(reversed(range(most)))
-        self._workers: dict[int, tuple[Worker, Pool | None]] = {}
-        """Those in reserve are no pool's."""
+        self._free_memory = self._most_memory = most_memory
+        self._workers: dict[int, _Entry] = {}
         self._packages_root = plan.packages_root
         self.reserve = Reserve(0 if plan.node is None else reserve, self._start_ahead)
         self._hungry: deque[Pool] = deque()
@@ -67,15 +86,20 @@ class WorkerRoster:
         """Begin to start a worker; None if there is no room now, then ``grow`` is called later."""
         if self._stopped:
             return None
+        kind = WorkerKind.of(pool.version)
+        if kind.memory_bytes > self._most_memory:
+            pool.refused(OutcomeKind.OVERLOADED, None, self._never(kind.memory_bytes))
+            return None
         taken = self.reserve.take(pool.version)
         if taken is not None:
-            self._workers[taken.number] = (taken, pool)
+            self._workers[taken.number] = _Entry(taken, pool, kind)
             taken.adopt(pool)
             return taken
-        worker = self._start(pool, WorkerKind.of(pool.version), pool) if self._free else None
+        worker = self._start(pool, kind, pool) if self._has_room_for(kind) else None
         if worker is None:
-            self._make_room(pool)
             self._put_off(pool)
+            if pool.is_waited_for:
+                self._make_room(pool)
         return worker
 
     def packages_folder(self, name: str) -> str:
@@ -84,8 +108,13 @@ class WorkerRoster:
             raise Stalled("The hook needs packages, but there is no folder for packages.")
         return f"{self._packages_root}/{name}"
 
+    def _has_room_for(self, kind: WorkerKind) -> bool:
+        return bool(self._free) and kind.memory_bytes <= self._free_memory
+
     def _start_ahead(self, owner: Owner, kind: WorkerKind) -> Worker | None:
-        if self._stopped or self._hungry or len(self._free) <= len(self._workers):
+        if self._stopped or self._hungry or not self._has_room_for(kind):
+            return None
+        if len(self._free) <= len(self._workers):
             return None
         return self._start(owner, kind, None)
 
@@ -97,12 +126,22 @@ class WorkerRoster:
             logger.error("no worker can be started: %s", error)  # noqa: TRY400 (the message says all)
             return None
         number = self._free.pop()
+        self._free_memory -= kind.memory_bytes
         worker = Worker(number, owner, self._layers, reading)
-        self._workers[number] = (worker, pool)
+        self._workers[number] = _Entry(worker, pool, kind)
         task = asyncio.ensure_future(self._start_worker(worker, kind, writing))
         self._starting.add(task)
         task.add_done_callback(self._starting.discard)
         return worker
+
+    def shortage(self, pool: Pool) -> str:
+        """Say why a pool gets no worker, completing the sentence "No worker was free: …"."""
+        if self._free and pool.limits.memory_bytes > self._free_memory:
+            return (
+                f"the {self._most_memory // _MEBIBYTE} MiB that all together may use were given to "
+                "other hooks that were busy"
+            )
+        return "all that may run at once were busy with other hooks"
 
     async def _start_worker(self, worker: Worker, kind: WorkerKind, output: int) -> None:
         number = worker.number
@@ -123,39 +162,55 @@ class WorkerRoster:
 
     def _exited(self, number: int, status: int | None) -> None:
         if number in self._workers:
-            worker, _ = self._workers[number]
-            worker.exited(status)
+            self._workers[number].worker.exited(status)
             self._release(number)
 
     def _release(self, number: int) -> None:
-        del self._workers[number]
+        self._free_memory += self._workers.pop(number).kind.memory_bytes
         self._free.append(number)
         if self._hungry and not self._stopped:
             self._feed()
 
     def _feed(self) -> None:
-        """Let pools that found no room try again, in turn."""
+        """Let pools that found no room try again: in turn, those first for which a call waits."""
         hungry, self._hungry = self._hungry, deque()
-        for pool in hungry:
+        for pool in sorted(hungry, key=lambda pool: not pool.is_waited_for):
             pool.grow()
 
     def _put_off(self, pool: Pool) -> None:
         if pool not in self._hungry:
             self._hungry.append(pool)
-        self._again.by(monotonic() + _LOOK_AGAIN_SECONDS)
+        if pool.is_waited_for:
+            self._again.by(monotonic() + _LOOK_AGAIN_SECONDS)
 
     def _make_room(self, asking: Pool) -> None:
-        """Retire one in reserve, or the idle one whose hook was longest unused, rather not kept."""
-        if self.reserve.give_way():
+        """Retire one in reserve, or the idle ones of the hooks longest unused, rather not kept.
+
+        No more than it takes, once those that are already ending have ended.
+        """
+        slots, memory = len(self._free), self._free_memory
+        idle: list[tuple[bool, float, int, Pool, Worker]] = []
+        for worker, pool, kind in self._workers.values():
+            if pool is None:
+                continue
+            if worker not in pool.workers:
+                slots, memory = slots + 1, memory + kind.memory_bytes
+            elif worker.is_ready and worker.load == 0 and pool is not asking:
+                idle.append((pool.kept, pool.last_used, worker.number, pool, worker))
+        if (not slots or memory < asking.limits.memory_bytes) and self.reserve.give_way():
             return
-        idle = [
-            (pool.kept, pool.last_used, worker.number, pool, worker)
-            for worker, pool in self._workers.values()
-            if pool is not None and worker.is_ready and worker.load == 0 and pool is not asking
-        ]
-        if idle:
-            *_, pool, worker = min(idle)
+        for *_, pool, worker in sorted(idle):
+            if slots and memory >= asking.limits.memory_bytes:
+                return
+            slots, memory = slots + 1, memory + pool.limits.memory_bytes
             pool.retire(worker)
+
+    def _never(self, memory: int) -> str:
+        return (
+            f"A process of this hook may use {memory // _MEBIBYTE} MiB, but all processes together "
+            f"only {self._most_memory // _MEBIBYTE} MiB: lower `memory` in the hook's [process], "
+            "or raise the server's `max_memory`."
+        )
 
 
 async def _connect(worker: Worker) -> socket.socket:

@@ -30,6 +30,7 @@ from app.runtime.isolation import (
     plan_for,
     why_not,
 )
+from app.runtime.memory import DEFAULT_MEMORY, bound_of
 from app.runtime.node_inspection import find_program
 from app.runtime.pool import OnLog, Pool
 from app.runtime.roster import WorkerRoster
@@ -61,6 +62,7 @@ class IsolatedRunner:
         clock: Clock,
         worker_uid_base: int | None = None,
         max_workers_total: int = 64,
+        max_memory: str = DEFAULT_MEMORY,
         namespaces: bool = True,
         node: Path | None = None,
         node_reserve: int = 2,
@@ -70,16 +72,18 @@ class IsolatedRunner:
         """Make a runner that is not yet started.
 
         ``worker_uid_base`` is the first of ``max_workers_total`` user ids that hooks run as if the
-        server runs as root. Without ``namespaces`` none is used, though they may work. ``node`` is
-        the Node.js to use (None: the one on the search path, if there is one); ``node_reserve`` of
-        its workers are started ahead. Below ``packages_root`` are the folders that
-        ``HookVersion.packages`` names. No hook may be let into ``data_dir``.
+        server runs as root. All workers together may use ``max_memory``, a size as
+        ``memory.bound_of`` reads it. Without ``namespaces`` none is used, though they may work.
+        ``node`` is the Node.js to use (None: the one on the search path, if there is one);
+        ``node_reserve`` of its workers are started ahead. Below ``packages_root`` are the folders
+        that ``HookVersion.packages`` names. No hook may be let into ``data_dir``.
         """
         self._policy = isolation
         self._on_log = on_log
         self._clock = clock
         self._first_uid = worker_uid_base if worker_uid_base is not None else DEFAULT_FIRST_UID
         self._most = max_workers_total
+        self._most_memory = bound_of(max_memory)
         self._namespaces = namespaces
         self._node = node
         self._node_reserve = node_reserve
@@ -126,9 +130,12 @@ class IsolatedRunner:
         if self.level == "insufficient":
             logger.warning("hooks are not sufficiently isolated here; run only hooks you trust")
         first_uid = self._first_uid if os.getuid() == 0 else None
-        plan = plan_for(self.layers, node=node, packages_root=self._packages_root)
         self._roster = WorkerRoster(
-            plan, first_uid=first_uid, most=self._most, reserve=self._node_reserve
+            plan_for(self.layers, node=node, packages_root=self._packages_root),
+            first_uid=first_uid,
+            most=self._most,
+            most_memory=self._most_memory,
+            reserve=self._node_reserve,
         )
         await self._roster.start()
         self._checker = Checker(self._roster, self._clock, self.layers)
@@ -187,6 +194,16 @@ class IsolatedRunner:
         if settled:
             await asyncio.wait(settled, timeout=LOAD_SECONDS + 1)
 
+    def expect(self, versions: Sequence[HookVersion]) -> None:
+        """Start a worker for each that will soon be enabled; it is let go if nothing comes of it.
+
+        A version that is not made one to keep, by ``prepare``, ends as any that idles.
+        """
+        for version in versions:
+            if not self._stopped and version.language == "python":
+                pool = self._pools.get(version.key) or self._open(version)
+                pool.start_ahead()
+
     async def check(self, scripts: Sequence[ScriptToCheck]) -> Sequence[Problem]:
         """Compile, without running, each script, isolated; say what is wrong and where."""
         if self._checker is None:
@@ -203,7 +220,7 @@ class IsolatedRunner:
     def _keep_house(self) -> None:
         now = monotonic()
         for pool in self._pools.values():
-            pool.retire_idle(now - _SHRINK_AFTER, keep=1)
+            pool.keep_house(now - _SHRINK_AFTER)
             for worker in pool.workers:
                 if worker.load == 0 and worker.idle_since < now - _FREEZE_AFTER:
                     worker.freeze()

@@ -35,7 +35,7 @@ class Worker(asyncio.Protocol):
 
     def __init__(self, number: int, owner: Owner, layers: frozenset[str], output: int) -> None:
         self.number = number
-        self.idle_since = monotonic()
+        self.born = self.idle_since = monotonic()
         limits = owner.limits
         self._take_owner(owner)
         self._layers = layers
@@ -49,7 +49,8 @@ class Worker(asyncio.Protocol):
         self._pace = Pace(is_async=False)
         self._calls: dict[int, Ticket] = {}
         """Unanswered calls in the order they were sent."""
-        self._last_number = 0
+        self.taken = 0
+        """How many calls it was ever sent; the last one's number."""
         self._alarm = Alarm(self._overdue)
         self._alarm.by(monotonic() + LOAD_SECONDS)
 
@@ -81,7 +82,7 @@ class Worker(asyncio.Protocol):
 
     def send(self, ticket: Ticket) -> None:
         """Send a call; only to a worker that has room."""
-        number = self._last_number = self._last_number % 0xFFFF_FFFF + 1
+        number = self.taken = self.taken % 0xFFFF_FFFF + 1
         if not self._calls:
             self._process.thaw()
             self._begin(ticket)
@@ -199,7 +200,7 @@ class Worker(asyncio.Protocol):
             self._send_script()
         elif kind == protocol.READY and self._state is State.LOADING:
             self._is_async = body == b"\x01"
-            self._pace = Pace(is_async=self._is_async)
+            self._pace = Pace(is_async=self._is_async, most=self._owner.most_in_flight)
             self._state = State.READY
             self._was_ready = True
             self._alarm.silence()

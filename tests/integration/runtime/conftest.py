@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import pytest
 import uvloop
 
-from app.domain.outcomes import Call, HookVersion, Language, Limits, LogLine, Outcome
+from app.domain.outcomes import Call, HookVersion, Language, Lifecycle, Limits, LogLine, Outcome
 from app.runtime.doctor import probe
 from app.runtime.isolation import LayerReport, Level, level_of
 from app.runtime.runner import DEFAULT_FIRST_UID, IsolatedRunner
@@ -40,6 +40,7 @@ class House:
         *,
         namespaces: bool = True,
         most: int = 16,
+        max_memory: str = "16GiB",
         node: Path | None = None,
         node_reserve: int = 0,
         packages_root: Path | None = None,
@@ -51,6 +52,7 @@ class House:
             clock=lambda: datetime.now(UTC),
             worker_uid_base=DEFAULT_FIRST_UID,
             max_workers_total=most,
+            max_memory=max_memory,
             namespaces=namespaces,
             node=node,
             node_reserve=node_reserve,
@@ -77,6 +79,7 @@ class House:
         parameters: tuple[str, ...] = ("event", "context"),
         language: Language = "python",
         packages: str | None = None,
+        lifecycle: Lifecycle = Lifecycle(),  # noqa: B008 (frozen)
         **limits: int,
     ) -> HookVersion:
         self._keys += 1
@@ -92,6 +95,7 @@ class House:
             parameters=parameters,
             open_secrets=lambda: given,
             limits=Limits(**limits),
+            lifecycle=lifecycle,
         )
 
     def call(

@@ -414,3 +414,12 @@ def _keys_of(members: Any, at: tuple[str, ...]) -> list[tuple[str, ...]]:
         for key, value in members.items()
         for path in [(*at, key), *_keys_of(value, (*at, key))]
     ]
+
+
+def test_a_generic_webtask_is_written_in_javascript() -> None:
+    folder = "hooks/generic/a-webtask"
+    hook = parse_manifest(folder, b"", {"hook.js": b"module.exports = 1"}, ["generic"])
+    assert hook.language == "node"
+    with pytest.raises(Rejected) as refusal:
+        parse_manifest(folder, b"", {"hook.py": b"def hook(context): ..."}, ["generic"])
+    assert "node only" in refusal.value.problems[0].message

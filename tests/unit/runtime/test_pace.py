@@ -29,3 +29,16 @@ def test_one_long_run_soon_keeps_others_from_queueing_behind() -> None:
 
 def test_async_calls_do_not_wait_for_each_other() -> None:
     assert after(100, is_async=True) == MOST_IN_FLIGHT
+
+
+def test_no_more_calls_are_in_flight_than_the_manifest_allows() -> None:
+    assert Pace(is_async=True, most=3).depth == 3
+    strict, some = Pace(is_async=False, most=1), Pace(is_async=False, most=6)
+    assert (strict.depth, some.depth) == (1, 4)
+    for _ in range(50):
+        strict.learn(0.00002)
+        some.learn(0.00002)
+    assert (strict.depth, some.depth) == (1, 6)
+    for _ in range(50):
+        some.learn(0.1)
+    assert some.depth == 1
