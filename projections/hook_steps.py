@@ -10,18 +10,10 @@ from app.application.views import HookRow
 from app.domain.aggregates import DomainEvent
 from app.domain.hooks import Hook
 from app.domain.outcomes import Language
-from app.domain.revisions import digest_of
+from app.domain.revisions import version_key
 from app.domain.secrets import SealedSecret
 from projections.draft import Draft, Step
 from projections.event_log import Recorded
-
-
-def version_key(row: HookRow) -> str:
-    """Hash what a worker process is made of: which hook, its digest, and its secrets' key ids."""
-    parts = [row.id, row.digest]
-    for name, secret in sorted(row.secrets.items()):
-        parts += (name, secret.key_id)
-    return digest_of(*(part.encode() for part in parts))
 
 
 def _hook_created(draft: Draft, fact: Recorded, event: Hook.Created) -> None:
@@ -48,7 +40,7 @@ def _hook_created(draft: Draft, fact: Recorded, event: Hook.Created) -> None:
         created_at=event.timestamp,
         updated_at=event.timestamp,
     )
-    draft.hooks.put(hook_id, replace(row, version_key=version_key(row)))
+    draft.hooks.put(hook_id, _keyed(row))
     draft.names.put(event.name, hook_id)
 
 
@@ -111,9 +103,14 @@ def _runs_otherwise(draft: Draft, fact: Recorded, event: DomainEvent, **members:
 
 def _change(draft: Draft, fact: Recorded, event: DomainEvent, **members: Any) -> HookRow:
     row = replace(draft.hooks[fact.identifier], updated_at=event.timestamp, **members)
-    row = replace(row, version_key=version_key(row))
+    row = _keyed(row)
     draft.hooks.put(row.id, row)
     return row
+
+
+def _keyed(row: HookRow) -> HookRow:
+    key_ids = {name: secret.key_id for name, secret in row.secrets.items()}
+    return replace(row, version_key=version_key(row.id, row.digest, key_ids))
 
 
 def _language(text: str) -> Language:

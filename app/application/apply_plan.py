@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import TypeVar
 
 from app.application.ledger import Ledger
@@ -20,12 +20,12 @@ A = TypeVar("A", bound=Root)
 class PlanApplication:
     """One transaction's work on aggregates: ``apply`` changes, then read the two lists."""
 
-    def __init__(self, ledger: Ledger, new_id: Callable[[], str], owner: str) -> None:
+    def __init__(self, ledger: Ledger, created: Mapping[str, str], owner: str) -> None:
+        """Begin; ``created`` are the ids of the hooks that the plan creates, by name."""
         self._ledger = ledger
-        self._new_id = new_id
+        self._created = created
         self._owner = owner
         self._loaded: dict[str, Root] = {}
-        self._created: dict[str, str] = {}
         self.destroyed_keys: list[str] = []
         """Data keys that lost their secret; to be destroyed once the transaction is stored."""
 
@@ -70,8 +70,7 @@ class PlanApplication:
 
     def _create(self, change: Change) -> None:
         wanted = _desired(change)
-        hook_id = self._new_id()
-        self._created[change.name] = hook_id
+        hook_id = self._created[change.name]
         self._reserve(change.name, hook_id)
         self._keep(
             Hook.create(

@@ -86,6 +86,10 @@ class Runner(Protocol):
         """Keep workers warm for just these versions; others finish their calls and retire."""
         ...
 
+    def expect(self, versions: Sequence[HookVersion]) -> None:
+        """Start workers for versions that will soon be enabled; let go of them if they are not."""
+        ...
+
     async def check(self, scripts: Sequence[ScriptToCheck]) -> Sequence[Problem]:
         """Compile, without running, each script, isolated; say what is wrong and where."""
         ...

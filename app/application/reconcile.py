@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -26,11 +26,12 @@ from app.application.revisions import (
     unsupported,
 )
 from app.application.run_fixtures import failing_fixtures
+from app.application.versions import versions_to_come
 from app.application.views import ActiveTable, SourceRow
 from app.domain.aggregates import Commit, Meta
 from app.domain.errors import HookledgerError, Problem, Rejected, Transient
 from app.domain.planning import plan
-from app.domain.plans import DesiredState, Plan
+from app.domain.plans import ChangeKind, DesiredState, Plan
 from app.domain.revisions import CommitSha, Position, TreeSha
 from app.domain.sources import Source, SyncRun
 
@@ -142,7 +143,16 @@ class Reconciler:
             raise
         if since == desired.tree and applied is not None and applied.rejected is None:
             return SyncResult(SyncStatus.UNCHANGED, commit, table.position, planned)
-        position = await anyio.to_thread.run_sync(self._apply, desired, planned, table.position)
+        created = {
+            change.name: self._new_id()
+            for change in planned.changes
+            if change.kind is ChangeKind.CREATE
+        }
+        # All checks are passed: processes start while the revision is being stored.
+        self._runner.expect(versions_to_come(planned, created, table, self._vault))
+        position = await anyio.to_thread.run_sync(
+            self._apply, desired, planned, created, table.position
+        )
         if position is None:
             return None
         _log.info("revision_applied", extra={"commit": commit, **planned.counts})
@@ -172,7 +182,13 @@ class Reconciler:
             )
         return desired, planned
 
-    def _apply(self, desired: DesiredState, planned: Plan, seen: Position) -> Position | None:
+    def _apply(
+        self,
+        desired: DesiredState,
+        planned: Plan,
+        created: Mapping[str, str],
+        seen: Position,
+    ) -> Position | None:
         """Record the plan; None if the ledger moved on since it was decided.
 
         The head is compared after loading, so what was loaded is what the plan was decided on;
@@ -181,7 +197,7 @@ class Reconciler:
         destroyed: list[str] = []
 
         def command() -> Position | None:
-            work = PlanApplication(self._ledger, self._new_id, self._source.owner)
+            work = PlanApplication(self._ledger, created, self._source.owner)
             try:
                 work.apply(planned)
             except HookledgerError:

@@ -1,4 +1,4 @@
-"""From a row of the hook table to what a worker runs."""
+"""From a row of the hook table, or from a plan that will make one, to what a worker runs."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from collections.abc import Iterable, Mapping
 
 from app.application.extension_secret import EXTENSION_SECRET
 from app.application.ports import Vault
-from app.application.views import HookRow
+from app.application.views import ActiveTable, HookRow
 from app.domain.outcomes import HookVersion
+from app.domain.plans import ChangeKind, DesiredHook, Plan
 from app.domain.processes import lifecycle_of, limits_of
+from app.domain.revisions import version_key
+from app.domain.secrets import SealedSecret
 from app.domain.trigger_catalogue import parameters_of
 
 
@@ -23,7 +26,9 @@ class Versions:
         """Return the version that runs this row."""
         known = self._made.get(hook.version_key)
         if known is None:
-            known = self._made[hook.version_key] = self._make(hook)
+            known = self._made[hook.version_key] = _version(
+                hook.version_key, hook, hook.id, hook.secrets, self._vault
+            )
         return known
 
     def keep(self, hooks: Iterable[HookRow]) -> None:
@@ -32,24 +37,53 @@ class Versions:
         for key in self._made.keys() - wanted:
             del self._made[key]
 
-    def _make(self, hook: HookRow) -> HookVersion:
-        def open_secrets() -> Mapping[str, str]:
-            return {
-                secret.name: self._vault.open(hook.id, secret)
-                for secret in hook.secrets.values()
-                if secret.name != EXTENSION_SECRET
-            }
 
-        return HookVersion(
-            key=hook.version_key,
-            hook_id=hook.id,
-            name=hook.name,
-            trigger=hook.trigger,
-            language=hook.language,
-            script=hook.script,
-            parameters=parameters_of(hook.trigger),
-            open_secrets=open_secrets,
-            network=tuple(hook.settings["network"]),
-            limits=limits_of(hook.settings),
-            lifecycle=lifecycle_of(hook.settings),
-        )
+def versions_to_come(
+    plan: Plan, created: Mapping[str, str], table: ActiveTable, vault: Vault
+) -> list[HookVersion]:
+    """Return what will run, of the hooks that ``plan`` changes, once it is applied to ``table``.
+
+    ``created`` holds the ids of the hooks that the plan creates, by name.
+    """
+    enabled = {change.name for change in plan.changes if change.kind is ChangeKind.ENABLE}
+    coming: dict[str, HookVersion] = {}
+    for change in plan.changes:
+        hook_id = change.hook_id or created.get(change.name, "")
+        row = table.hooks.get(hook_id)
+        stays = change.kind is ChangeKind.UPDATE and row is not None and row.enabled
+        wanted = change.desired
+        if wanted is not None and wanted.enabled and (change.name in enabled or stays):
+            secrets = row.secrets if row is not None else {}
+            key_ids = {name: secret.key_id for name, secret in secrets.items()}
+            key = version_key(hook_id, wanted.digest, key_ids)
+            coming[key] = _version(key, wanted, hook_id, secrets, vault)
+    return list(coming.values())
+
+
+def _version(
+    key: str,
+    hook: HookRow | DesiredHook,
+    hook_id: str,
+    secrets: Mapping[str, SealedSecret],
+    vault: Vault,
+) -> HookVersion:
+    def open_secrets() -> Mapping[str, str]:
+        return {
+            secret.name: vault.open(hook_id, secret)
+            for secret in secrets.values()
+            if secret.name != EXTENSION_SECRET
+        }
+
+    return HookVersion(
+        key=key,
+        hook_id=hook_id,
+        name=hook.name,
+        trigger=hook.trigger,
+        language=hook.language,
+        script=hook.script,
+        parameters=parameters_of(hook.trigger),
+        open_secrets=open_secrets,
+        network=tuple(hook.settings["network"]),
+        limits=limits_of(hook.settings),
+        lifecycle=lifecycle_of(hook.settings),
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from typing import NewType
 
 CommitSha = NewType("CommitSha", str)
@@ -24,6 +25,17 @@ _SHA = re.compile(r"[0-9a-f]{40}\Z")
 def is_commit_sha(text: str) -> bool:
     """Tell whether ``text`` has the form of a full commit id."""
     return _SHA.match(text) is not None
+
+
+def version_key(hook_id: str, digest: str, key_ids: Mapping[str, str]) -> str:
+    """Name what a worker process is made of: which hook, its digest, its secrets' data keys.
+
+    ``key_ids`` are by the secrets' names; a new value has a new data key.
+    """
+    parts = [hook_id, digest]
+    for name, key_id in sorted(key_ids.items()):
+        parts += (name, key_id)
+    return digest_of(*(part.encode() for part in parts))
 
 
 def digest_of(*parts: bytes) -> Digest:

@@ -95,12 +95,16 @@ class FakeRepository:
 class FakeRunner:
     problems: Sequence[Problem] = ()
     checked: list[str] = field(default_factory=list)
+    expected: list[HookVersion] = field(default_factory=list)
 
     async def run(self, version: HookVersion, call: Call) -> Outcome:
         return Outcome(OutcomeKind.SUCCEEDED, b"{}")
 
     async def prepare(self, versions: Sequence[HookVersion]) -> None:
         return
+
+    def expect(self, versions: Sequence[HookVersion]) -> None:
+        self.expected += versions
 
     async def check(self, scripts: Sequence[ScriptToCheck]) -> Sequence[Problem]:
         self.checked += [script.file for script in scripts]

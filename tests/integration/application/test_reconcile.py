@@ -215,3 +215,51 @@ def test_a_hook_is_disabled_by_hand_and_enabled_again(world: Any) -> None:
     with pytest.raises(Conflict, match=r"hooks/pre-user-registration/b/hook\.toml"):
         enable_hook(world.ledger, b, META)
     assert world.topics().count("trigger.hook_disabled") == 1
+
+
+# Workers started ahead
+
+
+def test_what_a_commit_enables_is_expected_under_the_key_it_will_have(world: Any) -> None:
+    world.repository.commit(world.make_hook("a", "one", enabled=True), world.make_hook("b"))
+    world.run(world.reconciler.sync())
+    row = world.caught_up().table.active_hook("pre-user-registration")
+    assert [version.key for version in world.runner.expected] == [row.version_key]
+    set_secret(world.ledger, world.vault, row.id, "KEY", "value", META)
+    world.caught_up()
+    world.repository.commit(world.make_hook("a", "two", enabled=True), world.make_hook("b", "two"))
+    world.run(world.reconciler.sync())
+    (changed,) = world.runner.expected[1:]
+    row = world.caught_up().table.active_hook("pre-user-registration")
+    assert (changed.key, changed.hook_id, changed.script) == (row.version_key, row.id, "two")
+    assert changed.open_secrets() == {"KEY": "value"}
+
+
+def test_an_enabled_hook_that_a_commit_disables_is_not_expected(world: Any) -> None:
+    world.repository.commit(world.make_hook("a", enabled=True))
+    world.run(world.reconciler.sync())
+    world.runner.expected.clear()
+    world.repository.commit(world.make_hook("a", "other", enabled=False))
+    world.run(world.reconciler.sync())
+    assert world.runner.expected == []
+
+
+def test_a_hook_that_was_disabled_by_hand_is_not_expected_when_it_only_moves(world: Any) -> None:
+    hook = world.make_hook("a", enabled=True)
+    world.repository.commit(hook)
+    world.run(world.reconciler.sync())
+    row = world.caught_up().table.active_hook("pre-user-registration")
+    disable_hook(world.ledger, row.id, META)
+    world.caught_up()
+    world.runner.expected.clear()
+    world.repository.commit(replace(hook, path="hooks/pre-user-registration/moved"))
+    world.run(world.reconciler.sync())
+    assert world.runner.expected == []
+
+
+def test_nothing_of_a_refused_commit_is_started(world: Any) -> None:
+    world.runner.problems = [Problem("The script is not valid Python.", file="hook.py")]
+    world.repository.commit(world.make_hook("a", enabled=True))
+    with pytest.raises(Rejected):
+        world.run(world.reconciler.sync())
+    assert world.runner.expected == []

@@ -51,6 +51,9 @@ class FakeRunner:
     async def prepare(self, versions: Sequence[HookVersion]) -> None:
         self.prepared = [version.key for version in versions]
 
+    def expect(self, versions: Sequence[HookVersion]) -> None:
+        raise AssertionError("what is invoked is enabled already")
+
     async def check(self, scripts: Sequence[ScriptToCheck]) -> Sequence[Problem]:
         return self.problems
 

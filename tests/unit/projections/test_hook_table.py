@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +9,6 @@ import pytest
 from app.application.views import ActiveTable, HookRow
 from app.domain.aggregates import Root
 from app.domain.revisions import Position
-from projections.hook_steps import version_key
 from projections.hook_table import fold
 
 C1, C2 = "1" * 40, "2" * 40
@@ -116,16 +114,6 @@ def test_secrets_change_the_version_and_the_position_but_not_the_commit(story: A
     assert len(set(versions)) == 3
     assert removed.version_key == created.version_key
     assert removed.secrets == {}
-
-
-def test_the_version_does_not_depend_on_the_order_of_secrets(story: Any) -> None:
-    story.hook()
-    x, y = story.secret("X", "k1"), story.secret("Y", "k2")
-
-    one = replace(row(story), secrets={"X": x, "Y": y})
-    other = replace(row(story), secrets={"Y": y, "X": x})
-
-    assert version_key(one) == version_key(other) != row(story).version_key
 
 
 def test_enabling_takes_over_from_the_enabled_one(story: Any) -> None:

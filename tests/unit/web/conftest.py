@@ -74,6 +74,9 @@ class FakeRunner:
             raise self.raises
         return self.outcome
 
+    def expect(self, versions: Sequence[HookVersion]) -> None:
+        raise AssertionError("HTTP prepares no workers")
+
     async def prepare(self, versions: Sequence[HookVersion]) -> None:
         raise AssertionError("HTTP prepares no workers")
 
