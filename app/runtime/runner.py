@@ -1,8 +1,8 @@
 """Runs hooks, isolated: the ``Runner`` port over pools of worker processes.
 
 Every version has processes of its own, so that a global of one hook, or a leak, is not another's.
-Not here on purpose: threads (a hook cannot be killed in one), a process per call (3 ms and 340
-calls a second), sub-interpreters (one address space, one set of descriptors: no boundary).
+Not here on purpose: threads (a hook cannot be killed in one), sub-interpreters (one address space,
+one set of descriptors: no boundary), forks of a process that has run the script (warm in disguise).
 """
 
 from __future__ import annotations

@@ -27,8 +27,9 @@ class Setbacks:
         self._pause()
 
     def refused(self) -> None:
-        """Note that the script did not load in one; its end is noted apart."""
+        """Note that the script cannot be had in one; whatever the reason, it may well remain."""
         self._refusals = max(self._refusals + 1, _FAILURES_BEFORE_PAUSE)
+        self._pause()
 
     def loaded(self) -> None:
         """Note that the script loads."""

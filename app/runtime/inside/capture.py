@@ -21,6 +21,9 @@ LONGEST_LINE = 16_384
 _DEBUG, _INFO, _WARNING, _ERROR = range(len(LEVELS))
 _STDOUT, _STDERR, _LOG = range(len(STREAMS))
 
+_MESSAGE_ALONE = logging.Formatter("%(message)s")
+"""Made before the fork: making it costs a worker 0.3 ms of its start."""
+
 Send = Callable[[int, int, bytes], None]
 """Sends a message: id, kind, body."""
 
@@ -58,7 +61,7 @@ class Capture:
             setattr(sys, name, standing_in)
             setattr(sys, f"__{name}__", standing_in)
         handler = _Handler(self)
-        handler.setFormatter(logging.Formatter("%(message)s"))
+        handler.setFormatter(_MESSAGE_ALONE)
         logging.root.handlers[:] = [handler]
         logging.root.setLevel(logging.INFO)
         logging.raiseExceptions = False

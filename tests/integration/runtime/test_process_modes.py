@@ -199,6 +199,7 @@ def hook(event, context):
     [
         "[os.write(3, frame(number, 0x14, b'666')) for number in (1, 2, 3)]",
         "os.write(3, frame(1, 0x14, b'666') * 1000)",
+        "os.write(3, frame(1, 0x14, b'666'))\n        while True: os.read(3, 1 << 16)",
         "os.write(3, frame(0, 0x12, b'0'))",
         "[quietly(os.kill, pid, 9) for pid in (-1, 0, 1, os.getppid(), *range(2, 50))]",
         "quietly(os.fork)",
@@ -211,7 +212,7 @@ def hook(event, context):
         "import threading\n        for _ in range(20): quietly(threading.Thread(target=lambda: [1 for _ in iter(int, 1)]).start)",
     ],
     ids=[
-        "answering-later-calls", "answering-often", "ready-again", "killing", "forking", "ptrace", "hanging-up",
+        "answering-later-calls", "answering-often", "staying-to-read-on", "ready-again", "killing", "forking", "ptrace", "hanging-up",
         "globals", "modules", "builtins", "ignoring-signals", "threads",
     ],
 )  # fmt: skip

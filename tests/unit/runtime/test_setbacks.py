@@ -35,6 +35,12 @@ def test_a_script_that_does_not_load_is_followed_by_a_pause_at_once() -> None:
     assert pause_after(refusals=1) == pytest.approx(0.1)
 
 
+def test_a_worker_that_was_refused_before_it_existed_is_followed_by_a_pause_too() -> None:
+    tried = Setbacks()
+    tried.refused()
+    assert tried.until == pytest.approx(100.1)
+
+
 def test_answers_of_other_workers_do_not_excuse_a_script_that_does_not_load() -> None:
     assert pause_after(refusals=4) == pytest.approx(0.8)
 
@@ -44,7 +50,9 @@ def test_an_answer_ends_a_row_of_deaths_and_loading_a_row_of_refusals() -> None:
     for _ in range(2):
         tried.died()
     tried.answered()
-    tried.refused()
-    tried.loaded()
     tried.died()
     assert tried.until == 0.0
+    tried.refused()
+    tried.loaded()
+    tried.refused()
+    assert tried.until == pytest.approx(100.1)
