@@ -16,7 +16,7 @@ const output = require('./output');
 const { makeRequire } = require('./packages');
 const { Scope, current, run, setOutside } = require('./scopes');
 const { answersByReturning } = require('./signature');
-const { Webtask, members } = require('./webtask');
+const { Webtask, copy } = require('./webtask');
 
 const { parse } = JSON;
 const CONTEXT = 'context';
@@ -129,15 +129,16 @@ class Hook {
   /** A function that calls the hook with members of the payload by position, then the callback. */
   invocation(hook) {
     const { parameters, webtask } = this;
+    const at = parameters.indexOf(CONTEXT);
     return (call, text, request, callback) => {
       const payload = parse(text);
       const given = [];
       for (const name of parameters) given.push(payload?.[name]);
-      const at = parameters.indexOf(CONTEXT);
       if (at >= 0) {
-        const added = webtask.of(call.invocation.id, payload, text, request);
         // A copy: also a `webtask` that the caller has sent is replaced.
-        given[at] = { ...members(given[at]), webtask: added };
+        const context = copy({}, given[at]);
+        context.webtask = webtask.of(call.invocation.id, payload, text, request);
+        given[at] = context;
       }
       given.push(callback);
       return hook(...given);

@@ -30,9 +30,10 @@ class Document {
 
 /** One call's view: knows what the call has read, so that it cannot overwrite what it has not. */
 class Storage {
+  #document;
+
   constructor(document) {
-    // Not enumerable: neither printed nor serialised with the context.
-    Object.defineProperty(this, 'document', { value: document });
+    this.#document = document;
     /** undefined before anything was read. */
     this.etag = undefined;
   }
@@ -41,8 +42,8 @@ class Storage {
   get(options, callback) {
     const [, done] = given(options, callback);
     if (typeof done !== 'function') throw new Error('Callback must be a function.');
-    this.etag = this.document.etag;
-    process.nextTick(done, null, this.document.read());
+    this.etag = this.#document.etag;
+    process.nextTick(done, null, this.#document.read());
   }
 
   /** `set(data, [options,] [callback(error)])`; options: `force`, `etag`; no data deletes. */
@@ -56,7 +57,7 @@ class Storage {
   }
 
   replace(data, expected, force) {
-    const { document } = this;
+    const document = this.#document;
     if (!force && expected !== undefined && expected !== document.etag) {
       this.etag = document.etag;
       return Object.assign(new Error(MODIFIED), { code: 409, conflict: document.read() });

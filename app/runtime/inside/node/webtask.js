@@ -33,11 +33,17 @@ class Webtask {
    * @param {{headers?: object, query?: object, params?: object} | null} request
    */
   of(id, body, text, request) {
-    const query = withoutPlatforms(request?.query);
-    const params = { ...request?.params };
+    const query = {};
+    for (const name in request?.query) {
+      if (!name.startsWith(PLATFORM_QUERY)) put(query, name, request.query[name]);
+    }
+    const params = copy({}, request?.params);
+    const headers = {};
+    for (const name in request?.headers) put(headers, name.toLowerCase(), request.headers[name]);
+    const data = copy(copy(copy(copy({}, body), query), params), this.secrets);
     return {
-      data: { ...members(body), ...query, ...params, ...this.secrets },
-      headers: lowerCased(request?.headers),
+      data,
+      headers,
       id,
       params,
       query,
@@ -53,23 +59,20 @@ class Webtask {
   }
 }
 
-function lowerCased(headers) {
-  const named = {};
-  for (const name in headers) named[name.toLowerCase()] = headers[name];
-  return named;
-}
-
-function withoutPlatforms(query) {
-  const kept = {};
-  for (const name in query) {
-    if (!name.startsWith(PLATFORM_QUERY)) kept[name] = query[name];
+/**
+ * Put the members of an object, if it is one, into `target`; return that. Member by member: for
+ * objects that differ from call to call, spreading takes 1.2 µs, this 0.1.
+ */
+function copy(target, source) {
+  if (typeof source === 'object' && !Array.isArray(source)) {
+    for (const name in source) put(target, name, source[name]);
   }
-  return kept;
+  return target;
 }
 
-/** The value, if it has members to copy. */
-function members(value) {
-  return typeof value === 'object' && !Array.isArray(value) ? value : null;
+function put(target, name, value) {
+  // Assigned, it would be the prototype: members that nobody sent would seem to be there.
+  if (name !== '__proto__') target[name] = value;
 }
 
 const create_token = missing('create_token');
@@ -86,4 +89,4 @@ function missing(name) {
   };
 }
 
-module.exports = { Webtask, members };
+module.exports = { Webtask, copy };
