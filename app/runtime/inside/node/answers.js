@@ -37,8 +37,7 @@ function errorText(thrown, folder) {
   const error = asError(thrown);
   const members = {};
   for (const name of getOwnPropertyNames(error)) {
-    // By definition, not assignment: a member may be called `__proto__`.
-    Object.defineProperty(members, name, { value: memberOf(error, name, folder), enumerable: true });
+    if (name !== '__proto__') members[name] = memberOf(error, name, folder);
   }
   try {
     return stringify(members);

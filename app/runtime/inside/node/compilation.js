@@ -22,7 +22,7 @@ const FIRST_FRAME = /^ {4}at /m;
 function compile(script, file) {
   return vm.compileFunction(script, WRAPPER, {
     filename: file,
-    // Lets the script `import()` packages that are ES modules. Node.js 20 has it from 20.10.
+    // Lets the script `import()` packages that are ES modules. Node.js 20 has it from 20.12.
     importModuleDynamically: vm.constants?.USE_MAIN_CONTEXT_DEFAULT_LOADER,
   });
 }
@@ -34,7 +34,7 @@ function compile(script, file) {
  */
 function check(script, file) {
   try {
-    compile(script, file);
+    vm.compileFunction(script, WRAPPER, { filename: file });
     return [];
   } catch (error) {
     const reason = `The script is not valid JavaScript: ${error.message}.`;

@@ -35,7 +35,7 @@ let installed = false;
  */
 function prepare(load, say) {
   const outside = new Scope(0, say);
-  const folder = load.packages ? `${load.packages}/` : '';
+  const folder = load.packages ? join(load.packages, '/') : '';
   setOutside(outside);
   defineGlobals(load.trigger);
   if (!installed) {

@@ -7,7 +7,7 @@ import itertools
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -183,3 +183,17 @@ def node(executable: str) -> Iterator[Node]:
     started = Node(executable)
     yield started
     started.close()
+
+
+@pytest.fixture
+def start_node(executable: str) -> Iterator[Callable[[str], Node]]:
+    """Start processes of a test's own, by the mode of the driver."""
+    started: list[Node] = []
+
+    def start(mode: str) -> Node:
+        started.append(Node(executable, mode))
+        return started[-1]
+
+    yield start
+    for node in started:
+        node.close()
