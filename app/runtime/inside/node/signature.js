@@ -1,4 +1,8 @@
 'use strict';
+/*
+ * Whether a hook answers by returning. Auth0 read no return values; a function that has no way to
+ * call back could only time out there, so giving its return value a meaning changes no other hook.
+ */
 
 /** A list of plain names and patterns: no default values, no rest parameter, whose number counts. */
 const PLAIN_FUNCTION = /^(?:async\s*)?(?:function\b\s*)?[\w$]*\s*\(([^()=.]*)\)\s*(?:=>|\{)/;

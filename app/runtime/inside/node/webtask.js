@@ -10,6 +10,14 @@ const { Document, Storage } = require('./storage');
 const PLATFORM_SECRET = 'auth0-extension-secret';
 const PLATFORM_QUERY = 'webtask_';
 
+const PROTOTYPE = {
+  /** What remains in JSON: a hook that answers with its whole context must not tell its secrets. */
+  toJSON() {
+    const { id, meta, params, query } = this;
+    return { id, meta, params, query };
+  },
+};
+
 /** The part that is the same for all calls of a hook. */
 class Webtask {
   constructor({ name, trigger, secrets, meta }) {
@@ -42,6 +50,7 @@ class Webtask {
     for (const name in request?.headers) put(headers, name.toLowerCase(), request.headers[name]);
     const data = copy(copy(copy(copy({}, body), query), params), this.secrets);
     return {
+      __proto__: PROTOTYPE,
       data,
       headers,
       id,

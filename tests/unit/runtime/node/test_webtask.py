@@ -50,6 +50,18 @@ def test_secrets_cannot_be_changed(node: Any) -> None:
     assert [hook.call().result, hook.call().result] == ["k", "k"]
 
 
+@pytest.mark.parametrize("answer", ["context", "{ context }", "context.webtask"])
+def test_a_hook_that_answers_with_its_context_tells_no_secret(node: Any, answer: str) -> None:
+    hook = node.hook(
+        f"module.exports = (user, context, cb) => cb(null, {answer});", secrets={"KEY": "s3cr3t"}
+    )
+    request = {"headers": {"Authorization": "Bearer t0k3n"}, "query": {"q": "kept"}}
+    text = hook.call(None, request).json
+    assert "kept" in text
+    assert "s3cr3t" not in text
+    assert "t0k3n" not in text
+
+
 def test_names_of_headers_are_lower_case(node: Any) -> None:
     assert read(node, "webtask.headers") == {
         "host": "h",
