@@ -11,7 +11,7 @@ const UNCOMPILED = 'Unable to compile the extensibility code as javascript';
 const ES_MODULE =
   'The script is written as an ES module. Hooks are CommonJS modules: write `module.exports = …` ' +
   'for `export default …`, and `const x = require("x")` for `import x from "x"`.';
-const ES_MODULE_MESSAGE = /^(Unexpected token 'export'|Cannot use (import statement|'import\.meta') outside a module)/;
+const ES_MODULE_MESSAGE = /^Unexpected token 'export'|^Cannot use .+ outside a module/;
 const FIRST_LINE = /:(\d+)$/;
 const FIRST_FRAME = /^ {4}at /m;
 
@@ -44,10 +44,10 @@ function check(script, file) {
 }
 
 /** The error that calls of a script which does not compile are answered with. */
-function compilationError(error) {
+function compilationError(error, folder) {
   const answer = new Error(UNCOMPILED);
   // V8's stack begins with file, line and the text of that line.
-  const text = error.stack.split(FIRST_FRAME)[0].trimEnd();
+  const text = error.stack.split(FIRST_FRAME)[0].trimEnd().replace(folder, '');
   answer.error_description = isEsModule(error) ? `${text}\n${ES_MODULE}` : text;
   answer.stack = `Error: ${UNCOMPILED}\n${text}`;
   return answer;

@@ -1,7 +1,7 @@
 'use strict';
 /*
  * A Node.js hook as Auth0 ran it: what its script finds, what its function is given, what counts as
- * its answer. Facts: auth0-ext-compilers 6.1.0 and webtask-runtime; decisions where they are silent:
+ * its answer. Facts: auth0-ext-compilers 6.1.0, webtask-runtime; where they are silent, decisions:
  * docs/auth0-compatibility.md. Knows neither sockets nor confinement.
  */
 
@@ -109,7 +109,7 @@ class Hook {
       // Where packages lie, so that `import()` finds them; the folder is cut from stacks.
       script = compile(this.script, this.folder + this.file);
     } catch (error) {
-      throw compilationError(error);
+      throw compilationError(error, this.folder);
     }
     script.call(module.exports, module.exports, module.require, module, path, dirname(path));
     module.loaded = true;

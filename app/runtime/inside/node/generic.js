@@ -9,7 +9,8 @@ const { Readable, Writable } = require('node:stream');
 function makeRequest(webtask) {
   const request = Readable.from([Buffer.from(webtask.body_raw)]);
   const { headers, query, body } = webtask;
-  return Object.assign(request, { method: 'POST', url: '/', httpVersion: '1.1', headers, query, body });
+  const line = { method: 'POST', url: '/', httpVersion: '1.1' };
+  return Object.assign(request, line, { headers, query, body });
 }
 
 /** What a raw webtask answers with: `http.ServerResponse` as far as one answer needs it. */

@@ -46,7 +46,10 @@ function makeRequire(packages, own, module) {
 /** The name without its version, once that is known to be the installed one. */
 function nameIn(packages, id) {
   if (FILE.test(id)) {
-    throw notFound(`require('${id}') names a file, but a hook is a single file: put the code into the script, or require a package.`);
+    throw notFound(
+      `require('${id}') names a file, but a hook is a single file: ` +
+        'put the code into the script, or require a package.',
+    );
   }
   const [, name, version, path] = PACKAGE.exec(id) ?? [];
   if (name === undefined || id.split('/').includes('..')) {
@@ -54,10 +57,16 @@ function nameIn(packages, id) {
   }
   const installed = packages === null ? null : versionIn(join(packages, 'node_modules', name));
   if (installed === null) {
-    throw notFound(`The package '${name}' is not among this hook's dependencies; add it there with an exact version.`);
+    throw notFound(
+      `The package '${name}' is not among this hook's dependencies; ` +
+        'add it there with an exact version.',
+    );
   }
   if (version !== undefined && version !== installed) {
-    throw notFound(`require('${id}'): version ${installed} of '${name}' is installed. Require that one, or change the hook's dependencies.`);
+    throw notFound(
+      `require('${id}'): version ${installed} of '${name}' is installed. ` +
+        "Require that one, or change the hook's dependencies.",
+    );
   }
   return name + path;
 }

@@ -4,7 +4,7 @@
  * call back could only time out there, so giving its return value a meaning changes no other hook.
  */
 
-/** A list of plain names and patterns: no default values, no rest parameter, whose number counts. */
+/** Parameters that are names and patterns alone: `length` counts neither defaults nor the rest. */
 const PLAIN_FUNCTION = /^(?:async\s*)?(?:function\b\s*)?[\w$]*\s*\(([^()=.]*)\)\s*(?:=>|\{)/;
 const ONE_NAME = /^(?:async\s+)?[\w$]+\s*=>/;
 const REACHES_ARGUMENTS = /\barguments\b|\beval\b|\[native code\]/;

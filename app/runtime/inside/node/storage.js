@@ -7,7 +7,8 @@
 const LONGEST_DOCUMENT = 500_000;
 const MODIFIED = 'Item was modified since it was read.';
 const UNREAD =
-  'When calling storage.set without having called storage.get before, you must specify the .force option.';
+  'When calling storage.set without having called storage.get before, ' +
+  'you must specify the .force option.';
 
 /** The document; `etag` is null while there is none. */
 class Document {
@@ -79,13 +80,11 @@ class Storage {
 }
 
 function given(options, callback) {
-  const [chosen, done] = callback === undefined && isCallback(options) ? [{}, options] : [options ?? {}, callback];
-  if (typeof chosen !== 'object') throw new Error('Options must be an object.');
-  return [chosen, done];
-}
-
-function isCallback(value) {
-  return typeof value === 'function';
+  if (callback === undefined && typeof options === 'function') return [{}, options];
+  if (typeof options !== 'object' && options !== undefined) {
+    throw new Error('Options must be an object.');
+  }
+  return [options ?? {}, callback];
 }
 
 function ignore() {}

@@ -130,6 +130,12 @@ def test_stacks_do_not_say_where_packages_lie(node: Any, packages: str) -> None:
     assert "hook.js:1:" in stack
 
 
+def test_a_syntax_error_does_not_say_where_packages_lie(node: Any, packages: str) -> None:
+    error = node.hook("foo bar", packages=packages).call().error
+    assert error["error_description"].startswith("hook.js:1\n")
+    assert packages not in json.dumps(error)
+
+
 def test_resolving_names_the_file(node: Any, packages: str) -> None:
     hook = node.hook(
         "module.exports = (u, c, cb) => cb(null, [require.resolve('fs'), require.resolve('plain@1.2.3'), module.require === require]);",
