@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.domain.contracts import CONTRACTS
+from app.domain.trigger_catalogue import CONTRACTS
 
 
 @pytest.fixture(scope="module")
