@@ -8,10 +8,11 @@ where nothing of them is used: pasted in unread, they could close the envelope a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from msgspec.structs import replace
 
 from app.domain.contracts import TriggerContract
 from app.domain.errors import Rejected

@@ -7,7 +7,8 @@ non-blocking triggers wait for storage, because their answer promises that the r
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from app.application.chains import run_chain
 from app.application.contracts import contract_in
@@ -31,8 +32,7 @@ ShowRequest = Callable[[], bytes]
 """Writes what ``context.webtask`` shows of the caller's request; see ``Call.request``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """What the caller of a trigger is told."""
 
     invocation_id: str

@@ -11,6 +11,8 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
+import msgspec
+
 from app.domain.outcomes import Language, LogLine, OutcomeKind
 from app.domain.revisions import Position
 from app.domain.secrets import SealedSecret
@@ -188,8 +190,7 @@ class Page(Generic[T]):
     next: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class ExecutionRecord:
+class ExecutionRecord(msgspec.Struct, frozen=True):
     """One invocation, as the journal keeps it; never holds payload, result or secrets."""
 
     invocation_id: str

@@ -1,4 +1,7 @@
-"""One run of one hook: what is asked of a worker, and how it ended."""
+"""One run of one hook: what is asked of a worker, and how it ended.
+
+What is made anew for every call is a struct: a frozen dataclass takes ten times as long to make.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 from typing import Literal
+
+import msgspec
 
 Language = Literal["python", "node"]
 Mode = Literal["warm", "fresh"]
@@ -53,8 +58,7 @@ class LogLine:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """One question to a hook version."""
 
     invocation_id: str
@@ -117,8 +121,7 @@ class HookVersion:
     lifecycle: Lifecycle = Lifecycle()
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """How an invocation ended, as seen from outside the worker."""
 
     kind: OutcomeKind

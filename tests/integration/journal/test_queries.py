@@ -6,10 +6,10 @@ import itertools
 import random
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from app.application.views import ExecutionQuery, ExecutionRecord, LogQuery, StoredLine
 from app.domain.errors import Rejected, Stalled
