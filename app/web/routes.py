@@ -1,13 +1,14 @@
 """Every route of the server, and the ASGI application made of them.
 
 No middleware: each endpoint guards itself, so that the hot path pays for nothing it does not use.
+For the same reason an invocation is recognised before Starlette looks for a route.
 """
 
 from __future__ import annotations
 
 import orjson
-from starlette.routing import Route, Router
-from starlette.types import ASGIApp
+from starlette.routing import Route, Router, compile_path
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.web import history, hooks, journal, operations, runner, sync
 from app.web.endpoints import Endpoint, Operation
@@ -32,12 +33,29 @@ OPERATIONS: tuple[Operation, ...] = (INVOKE, *(endpoint.operation for endpoint i
 def build_app(services: WebServices) -> Router:
     """Make the application; needs no lifespan of its own."""
     openapi = orjson.dumps(openapi_document(OPERATIONS, services.version))
-    by_path: dict[str, dict[str, ASGIApp]] = {
-        INVOKE.path: {INVOKE.method: InvokeEndpoint(services)}
-    }
+    invoke = InvokeEndpoint(services)
+    by_path: dict[str, dict[str, ASGIApp]] = {INVOKE.path: {INVOKE.method: invoke}}
     for endpoint in ENDPOINTS:
         operation = endpoint.operation
         exchange = Exchange(endpoint, services, openapi)
         by_path.setdefault(operation.path, {})[operation.method] = exchange
     routes = [Route(path, ByMethod(exchanges)) for path, exchanges in by_path.items()]
-    return Router(routes, redirect_slashes=False, default=nothing_here)
+    return InvokeFirst(invoke, routes)
+
+
+class InvokeFirst(Router):
+    """Hands invocations straight to their endpoint, and looks for a route for everything else."""
+
+    def __init__(self, invoke: InvokeEndpoint, routes: list[Route]) -> None:
+        super().__init__(routes, redirect_slashes=False, default=nothing_here)
+        self._invoke = invoke
+        self._match = compile_path(INVOKE.path)[0].match
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] == INVOKE.method:
+            found = self._match(scope["path"])
+            if found is not None:
+                scope["path_params"] = found.groupdict()
+                await self._invoke(scope, receive, send)
+                return
+        await super().__call__(scope, receive, send)
