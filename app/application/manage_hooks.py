@@ -6,8 +6,7 @@ from app.application.ledger import Ledger
 from app.application.ports import HookTable
 from app.application.views import HookRow
 from app.domain.aggregates import Meta
-from app.domain.errors import Conflict, NotFound
-from app.domain.hooks import Hook
+from app.domain.hooks import Hook, HookNotFound, OwnedBySource
 from app.domain.revisions import Position
 from app.domain.triggers import Trigger
 
@@ -16,7 +15,7 @@ def find_hook(hooks: HookTable, name_or_id: str) -> HookRow:
     """Look a hook up by name or ULID; raise ``NotFound``."""
     found = hooks.table.find_hook(name_or_id)
     if found is None:
-        raise NotFound(f"There is no hook `{name_or_id}`.")
+        raise HookNotFound(f"There is no hook `{name_or_id}`.")
     return found
 
 
@@ -41,13 +40,13 @@ def enable_hook(ledger: Ledger, hook_id: str, meta: Meta) -> Position:
     """Let a hook answer its trigger, switching the former one off in the same event.
 
     A hook that git owns can only be enabled again after a break-glass disable: to enable another
-    one, commit it. Raises ``Conflict`` that names the file.
+    one, commit it. Raises ``OwnedBySource``, which names the file.
     """
 
     def command() -> Position:
         hook = load_hook(ledger, hook_id)
         if hook.path is not None and not hook.settings["enabled"]:
-            raise Conflict(
+            raise OwnedBySource(
                 f"Hook `{hook.name}` belongs to git, which says `enabled = false`. "
                 f"Commit `enabled = true` in `{hook.path}/hook.toml` below the source's path."
             )
@@ -64,5 +63,5 @@ def load_hook(ledger: Ledger, hook_id: str) -> Hook:
     """Load a hook that exists, by ULID; raise ``NotFound``."""
     hook = ledger.find(Hook, Hook.create_id(hook_id))
     if hook is None or hook.deleted:
-        raise NotFound(f"There is no hook `{hook_id}`.")
+        raise HookNotFound(f"There is no hook `{hook_id}`.")
     return hook

@@ -16,6 +16,22 @@ API_OWNER = "api"
 """Owner of hooks that no git source owns."""
 
 
+class HookNotFound(NotFound):
+    """There is no such hook."""
+
+
+class SecretNotFound(NotFound):
+    """The hook has no such secret."""
+
+
+class SecretTaken(Conflict):
+    """The hook has a secret of this name."""
+
+
+class OwnedBySource(Conflict):
+    """The hook belongs to git: what is asked is done by a commit."""
+
+
 class Hook(Root):
     """A named function bound for ever to one trigger.
 
@@ -211,7 +227,7 @@ class Hook(Root):
         """Forget a secret; return its key id, for the vault to destroy."""
         self._require_present()
         if name not in self.secrets:
-            raise NotFound(f"Hook `{self.name}` has no secret `{name}`.")
+            raise SecretNotFound(f"Hook `{self.name}` has no secret `{name}`.")
         key_id = self.secrets[name]
         self._secret_removed(name=name, key_id=key_id)
         return key_id

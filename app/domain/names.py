@@ -11,7 +11,13 @@ from app.domain.aggregates import Root
 from app.domain.errors import Conflict, Problem, Rejected
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?\Z")
+_SPOKEN_NAME = re.compile(r"[A-Za-z0-9]([ A-Za-z0-9-]*[A-Za-z0-9])?\Z")
+"""Auth0's pattern (its OpenAPI document, ``POST /hooks``)."""
 MAX_NAME_LENGTH = 100
+
+
+class NameTaken(Conflict):
+    """Another hook holds the name."""
 
 
 class HookName(Root):
@@ -51,7 +57,7 @@ class HookName(Root):
         if self.holder == hook_id:
             return
         if self.holder is not None:
-            raise Conflict(f"The name `{self.name}` is taken by another hook.")
+            raise NameTaken(f"The name `{self.name}` is taken by another hook.")
         self._reserved(hook_id=hook_id)
 
     def release(self, hook_id: str) -> None:
@@ -81,3 +87,23 @@ def check_name(name: str) -> str:
             ],
         )
     return name
+
+
+def normalised_name(spoken: str) -> str:
+    """Turn a name as people write it (`My Hook`) into the one that is kept (`my-hook`).
+
+    Lower case and a hyphen for each blank, nothing else: the Auth0 Deploy CLI does the same before
+    it compares, so a cleverer rule would make it take a hook for another. Raises ``Rejected``.
+    """
+    if len(spoken) > MAX_NAME_LENGTH or not _SPOKEN_NAME.match(spoken):
+        raise Rejected(
+            "That cannot name a hook.",
+            problems=[
+                Problem(
+                    f"must be 1 to {MAX_NAME_LENGTH} letters, digits, blanks and hyphens, "
+                    "and begin and end with a letter or digit",
+                    key="name",
+                )
+            ],
+        )
+    return spoken.lower().replace(" ", "-")

@@ -11,7 +11,7 @@ from typing import Any
 from app.domain.definitions import TriggerDefinition
 from app.domain.fixtures import Fixture
 from app.domain.outcomes import Language
-from app.domain.revisions import CommitSha, Digest, TreeSha, digest_of
+from app.domain.revisions import CommitSha, Digest, TreeSha, content_digest, digest_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +38,7 @@ class DesiredHook:
     @property
     def digest(self) -> Digest:
         """Hash of all that runs: script, dependencies and settings; not of name or path."""
-        described = json.dumps(
-            [self.language, dict(self.dependencies), dict(self.settings)], sort_keys=True
-        )
-        return digest_of(self.script.encode(), described.encode())
+        return content_digest(self.language, self.script, self.dependencies, self.settings)
 
 
 @dataclass(frozen=True, slots=True)

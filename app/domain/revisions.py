@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Mapping
-from typing import NewType
+from typing import Any, NewType
 
 CommitSha = NewType("CommitSha", str)
 """40 lower-case hexadecimal digits."""
@@ -45,3 +46,11 @@ def digest_of(*parts: bytes) -> Digest:
         hashed.update(len(part).to_bytes(8, "big"))
         hashed.update(part)
     return Digest(hashed.hexdigest())
+
+
+def content_digest(
+    language: str, script: str, dependencies: Mapping[str, str], settings: Mapping[str, Any]
+) -> Digest:
+    """Hash all of a hook that runs: neither its name nor where it comes from."""
+    described = json.dumps([language, dict(dependencies), dict(settings)], sort_keys=True)
+    return digest_of(script.encode(), described.encode())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from app.domain.errors import Problem, Rejected
@@ -10,6 +11,8 @@ from app.domain.errors import Problem, Rejected
 MAX_SECRETS_PER_HOOK = 20
 """Auth0's limit (its OpenAPI document and the Hook Secrets page)."""
 MAX_VALUE_BYTES = 4096
+MASK = "_VALUE_NOT_SHOWN_"
+"""What Auth0's tools show, and hold in exports, in place of a value."""
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,127}\Z")
 
@@ -27,17 +30,23 @@ class SealedSecret:
 
 def check_secret(name: str, value: str) -> None:
     """Raise ``Rejected`` unless the name is usable and the value not too long."""
-    problems = []
-    if not _NAME.match(name):
-        problems.append(
-            Problem(
-                "must be 1 to 128 letters, digits, `_`, `-` or `.`, and not begin with `-` or `.`",
-                key=name,
-            )
-        )
-    if not value:
-        problems.append(Problem("must not be empty; remove the secret instead", key=name))
-    if len(value.encode()) > MAX_VALUE_BYTES:
-        problems.append(Problem(f"must be at most {MAX_VALUE_BYTES} bytes", key=name))
+    check_secrets({name: value})
+
+
+def check_secrets(values: Mapping[str, str]) -> None:
+    """Raise ``Rejected`` with everything that is wrong with names and values."""
+    problems = [problem for name, value in values.items() for problem in _wrong_with(name, value)]
     if problems:
         raise Rejected("The secret was not stored.", problems=problems)
+
+
+def _wrong_with(name: str, value: str) -> Iterator[Problem]:
+    if not _NAME.match(name):
+        yield Problem(
+            "must be 1 to 128 letters, digits, `_`, `-` or `.`, and not begin with `-` or `.`",
+            key=name,
+        )
+    if not value:
+        yield Problem("must not be empty; remove the secret instead", key=name)
+    if len(value.encode()) > MAX_VALUE_BYTES:
+        yield Problem(f"must be at most {MAX_VALUE_BYTES} bytes", key=name)
