@@ -18,6 +18,7 @@ import anyio.to_thread
 import uvicorn
 from prometheus_client import CollectorRegistry
 
+from app.application.hook_writer import HookWriter
 from app.application.invoke import Invoker
 from app.application.manage_clients import Credentials, create_client, revoke_client
 from app.application.run_draft import DraftRunner
@@ -124,6 +125,12 @@ async def open_services(storage: Storage) -> AsyncIterator[WebServices]:
                     hooks=storage.hooks, runner=engine.runner, vault=storage.vault, new_id=new_id
                 ),
                 hooks=storage.hooks,
+                writer=HookWriter(
+                    ledger=storage.ledger,
+                    hooks=storage.hooks,
+                    vault=storage.vault,
+                    new_id=new_id,
+                ),
                 audit=storage.audit,
                 journal=journal,
                 sources=partial(_sources, engine),

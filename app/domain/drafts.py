@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from app.domain.definitions import MAX_TIMEOUT_MS
 from app.domain.errors import Problem, Rejected
 from app.domain.manifest_values import is_exact_version, is_package_name
-from app.domain.manifests import MAX_DEPENDENCIES, MAX_SCRIPT_BYTES, MAX_TIMEOUT_MS
+from app.domain.manifests import MAX_DEPENDENCIES, MAX_SCRIPT_BYTES
 from app.domain.names import normalised_name
 from app.domain.outcomes import Language
 

@@ -11,15 +11,15 @@ from app.web.limits import Headers, only
 _SCHEME = b"bearer "
 
 
-def admit(table: ActiveTable, headers: Headers, scope: str) -> ClientRow:
+def admit(table: ActiveTable, headers: Headers, *scopes: str) -> ClientRow:
     """Return the calling client.
 
-    Raises ``MissingToken`` or ``Unauthenticated`` if it is not known, ``MissingScope`` if it may
-    not, and ``Rejected`` if two tokens are presented.
+    Any of ``scopes`` will do. Raises ``MissingToken`` or ``Unauthenticated`` if the client is not
+    known, ``MissingScope`` if it may not, and ``Rejected`` if two tokens are presented.
     """
     client = authenticate(table, _required_token(headers))
-    if scope not in client.scopes:
-        raise MissingScope(scope)
+    if client.scopes.isdisjoint(scopes):
+        raise MissingScope(*scopes)
     return client
 
 

@@ -11,10 +11,12 @@ from starlette.responses import Response
 
 from app.application.views import ActiveTable
 from app.domain.revisions import Position
+from app.web.limits import BODY_LIMIT
 from app.web.parameters import Parameter
 from app.web.services import WebServices
 
 JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
 NDJSON = "application/x-ndjson"
 CSV = "text/csv"
 
@@ -35,7 +37,7 @@ class Operation:
     """One method of one path, with all that a caller must know of it."""
 
     id: str
-    method: Literal["GET", "POST"]
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
     """A GET also answers HEAD."""
     path: str
     summary: str
@@ -43,15 +45,27 @@ class Operation:
     group: str
     scope: str | None
     """What the caller's client must be allowed to; None if anybody may ask."""
+    other_scopes: tuple[str, ...] = ()
+    """Any of these will do as well."""
     answers: Mapping[int, Answered]
     parameters: tuple[Parameter, ...] = ()
     body: str | None = None
     """Name of the schema of the request's body; None if there is no body."""
     body_required: bool = False
+    body_limit: int = BODY_LIMIT
+    body_forms: bool = False
+    """Whether a form is read too, if the content type says that it is one."""
     positioned: bool = False
     """Whether it honours ``Hookledger-Min-Position`` and says its position."""
     problems: tuple[str, ...] = ()
     """Slugs of problems beside those that follow from the members above."""
+    problem_documents: bool = True
+    """Whether errors are problem documents (RFC 9457); if not, ``answers`` has them all."""
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """Every scope that lets a client in; none if anybody may ask."""
+        return () if self.scope is None else (self.scope, *self.other_scopes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

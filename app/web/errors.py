@@ -23,9 +23,10 @@ class MissingToken(Unauthenticated):
 class MissingScope(Forbidden):
     """The client may not do this."""
 
-    def __init__(self, scope: str) -> None:
-        super().__init__(f"This needs the scope `{scope}`, which the client does not have.")
-        self.scope = scope
+    def __init__(self, *scopes: str) -> None:
+        listed = " or ".join(f"`{scope}`" for scope in scopes)
+        super().__init__(f"This needs the scope {listed}, which the client does not have.")
+        self.scopes = scopes
 
 
 class NoRoute(NotFound):

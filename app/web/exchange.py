@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.application.invoke import MIN_POSITION_WAIT
+from app.application.ports import HookTable
 from app.application.views import ActiveTable, ClientRow
 from app.domain.errors import HookledgerError, Rejected
 from app.domain.revisions import Position
@@ -32,6 +33,9 @@ ALWAYS = (
     (b"x-content-type-options", b"nosniff"),
 )
 """Headers of every answer."""
+
+AnswerError = Callable[[HookledgerError, Scope], Response]
+"""Writes an error in the way of the interface that was asked."""
 
 
 class Exchange:
@@ -66,7 +70,7 @@ class Exchange:
         values = parse_query(scope["query_string"], operation.parameters)
         body = await self._body(scope, receive)
         wanted = min_position(scope["headers"]) if operation.positioned else None
-        table = await self._table(wanted)
+        table = await table_at(self._services.hooks, wanted)
         response = await self._handle(
             Inquiry(
                 services=self._services,
@@ -91,18 +95,15 @@ class Exchange:
             raise Rejected("This request takes no body; send none.")
         return body
 
-    async def _table(self, wanted: Position | None) -> ActiveTable:
-        hooks = self._services.hooks
-        if wanted is not None and not await hooks.wait_for(wanted, timeout=MIN_POSITION_WAIT):
-            raise NotReached(wanted, hooks.table.position)
-        return hooks.table
-
 
 class ByMethod:
     """One path: the right exchange for the method, and answers to OPTIONS and to wrong methods."""
 
-    def __init__(self, exchanges: Mapping[str, ASGIApp]) -> None:
+    def __init__(
+        self, exchanges: Mapping[str, ASGIApp], answer_error: AnswerError = problem_answer
+    ) -> None:
         self._exchanges = dict(exchanges)
+        self._answer_error = answer_error
         if "GET" in self._exchanges:
             self._exchanges["HEAD"] = self._exchanges["GET"]
         self._allowed = (*self._exchanges, "OPTIONS")
@@ -115,18 +116,27 @@ class ByMethod:
             response = Response(status_code=204, headers={"allow": ", ".join(self._allowed)})
             await _reply_and_note(response, scope, receive, send)
         else:
-            response = problem_answer(WrongMethod(self._allowed), scope)
+            response = self._answer_error(WrongMethod(self._allowed), scope)
             await _reply_and_note(response, scope, receive, send)
 
 
-async def nothing_here(scope: Scope, receive: Receive, send: Send) -> None:
+async def table_at(hooks: HookTable, wanted: Position | None) -> ActiveTable:
+    """Return the table once it is as new as ``wanted``; raise ``NotReached``."""
+    if wanted is not None and not await hooks.wait_for(wanted, timeout=MIN_POSITION_WAIT):
+        raise NotReached(wanted, hooks.table.position)
+    return hooks.table
+
+
+async def nothing_here(
+    scope: Scope, receive: Receive, send: Send, answer_error: AnswerError = problem_answer
+) -> None:
     """Answer a path that no route matches; close what is no HTTP request."""
     if scope["type"] == "websocket":
         await receive()
         await send({"type": "websocket.close", "code": 1000, "reason": ""})
         return
     error = NoRoute(f"There is no route `{place(scope)[:200]}`.")
-    await _reply_and_note(problem_answer(error, scope), scope, receive, send)
+    await _reply_and_note(answer_error(error, scope), scope, receive, send)
 
 
 async def reply(response: Response, scope: Scope, receive: Receive, send: Send) -> None:

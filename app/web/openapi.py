@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from app.domain.clients import SCOPES
-from app.web.endpoints import JSON, Operation
-from app.web.limits import BODY_LIMIT, MIN_POSITION
+from app.web.endpoints import FORM, JSON, Operation
+from app.web.limits import MIN_POSITION
+from app.web.management.schemas import MANAGEMENT_SCHEMAS
 from app.web.parameters import Parameter
 from app.web.problems import MEDIA_TYPE, PROBLEM_TYPES
 from app.web.schema_parts import reference
@@ -88,7 +89,7 @@ def openapi_document(operations: Iterable[Operation], version: str) -> Document:
         "tags": [{"name": group} for group in groups],
         "paths": paths,
         "components": {
-            "schemas": dict(SCHEMAS),
+            "schemas": {**SCHEMAS, **MANAGEMENT_SCHEMAS},
             "headers": dict(HEADERS),
             "responses": {_name(status): _problem(status) for status in sorted(_statuses())},
             "securitySchemes": {
@@ -104,6 +105,8 @@ def openapi_document(operations: Iterable[Operation], version: str) -> Document:
 
 def problems_of(operation: Operation) -> frozenset[str]:
     """Return the slugs of every problem that an operation may answer with."""
+    if not operation.problem_documents:
+        return frozenset()
     return frozenset({"internal", "error", *operation.problems, *_implied(operation)})
 
 
@@ -124,19 +127,26 @@ def _described(operation: Operation) -> Document:
         "tags": [operation.group],
         "parameters": [_parameter(parameter) for parameter in operation.parameters],
         "responses": _responses(operation),
-        "security": [] if operation.scope is None else [{"bearer": [operation.scope]}],
+        "security": [{"bearer": [scope]} for scope in operation.scopes],
     }
     if operation.description:
         described["description"] = operation.description
     if operation.positioned:
         described["parameters"].append(_MIN_POSITION)
     if operation.body is not None:
-        described["requestBody"] = {
-            "description": f"At most {BODY_LIMIT} bytes; read as JSON whatever its content type.",
-            "required": operation.body_required,
-            "content": {JSON: {"schema": reference(operation.body)}},
-        }
+        described["requestBody"] = _body(operation, operation.body)
     return described
+
+
+def _body(operation: Operation, schema: str) -> Document:
+    unless = " unless that is a form's" if operation.body_forms else ""
+    media = (JSON, FORM) if operation.body_forms else (JSON,)
+    return {
+        "description": f"At most {operation.body_limit} bytes; read as JSON whatever its content "
+        f"type{unless}.",
+        "required": operation.body_required,
+        "content": {each: {"schema": reference(schema)} for each in media},
+    }
 
 
 def _parameter(parameter: Parameter) -> Document:

@@ -175,13 +175,24 @@ def problem_answer(error: HookledgerError, scope: Scope) -> Response:
         type_of(error),
         detail=error.message,
         instance=place(scope),
-        headers=_headers_of(error),
+        headers=headers_of(error),
         members=members if error.problems else {},
     )
 
 
 def unexpected_answer(error: Exception, scope: Scope) -> Response:
-    """Log what nobody foresaw, and answer with a number by which the log can be searched."""
+    """Answer what nobody foresaw with a number by which the log can be searched."""
+    return render(
+        PROBLEM_TYPES["internal"],
+        detail="The cause is in the server's log, under this correlation id.",
+        instance=place(scope),
+        headers={},
+        members={"correlation_id": log_unexpected(error, scope)},
+    )
+
+
+def log_unexpected(error: Exception, scope: Scope) -> str:
+    """Log what nobody foresaw; return the number by which it can be found."""
     correlation_id = secrets.token_hex(8)
     _log.error(
         "unexpected_error",
@@ -192,13 +203,7 @@ def unexpected_answer(error: Exception, scope: Scope) -> Response:
             "path": place(scope),
         },
     )
-    return render(
-        PROBLEM_TYPES["internal"],
-        detail="The cause is in the server's log, under this correlation id.",
-        instance=place(scope),
-        headers={},
-        members={"correlation_id": correlation_id},
-    )
+    return correlation_id
 
 
 def render(
@@ -238,7 +243,7 @@ def place(scope: Scope) -> str:
     return quote(scope["path"], safe="/:@!$&'()*+,;=~-._", errors="replace")
 
 
-def _headers_of(error: HookledgerError) -> Mapping[str, str]:
+def headers_of(error: HookledgerError) -> Mapping[str, str]:
     """Return the headers of the first of the classes below that fits; most errors have none."""
     for kind, headers in _HEADERS:
         if isinstance(error, kind):
@@ -255,7 +260,10 @@ def _challenge(**attributes: str) -> dict[str, str]:
 _HEADERS: tuple[tuple[type[HookledgerError], Callable[[Any], Mapping[str, str]]], ...] = (
     (MissingToken, lambda _: _challenge()),
     (Unauthenticated, lambda _: _challenge(error="invalid_token")),
-    (MissingScope, lambda error: _challenge(error="insufficient_scope", scope=error.scope)),
+    (
+        MissingScope,
+        lambda error: _challenge(error="insufficient_scope", scope=" ".join(error.scopes)),
+    ),
     (Transient, lambda error: {"retry-after": str(max(1, math.ceil(error.retry_after)))}),
     (WrongMethod, lambda error: {"allow": error.allowed}),
 )

@@ -6,6 +6,8 @@ For the same reason an invocation is recognised before Starlette looks for a rou
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import orjson
 from starlette.routing import Route, Router, compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -14,7 +16,13 @@ from app.web import history, hooks, journal, operations, runner, sync
 from app.web.endpoints import Endpoint, Operation
 from app.web.exchange import ByMethod, Exchange, nothing_here
 from app.web.invoke import INVOKE, InvokeEndpoint
+from app.web.management import clients as management_clients
+from app.web.management import hooks as management_hooks
+from app.web.management import secrets as management_secrets
+from app.web.management.errors import error_answer
+from app.web.management.exchange import BASE, ManagementEndpoint, ManagementExchange
 from app.web.openapi import openapi_document
+from app.web.problems import problem_answer
 from app.web.services import WebServices
 
 ENDPOINTS: tuple[Endpoint, ...] = (
@@ -26,7 +34,18 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *operations.ENDPOINTS,
 )
 
-OPERATIONS: tuple[Operation, ...] = (INVOKE, *(endpoint.operation for endpoint in ENDPOINTS))
+MANAGEMENT: tuple[ManagementEndpoint, ...] = (
+    *management_hooks.ENDPOINTS,
+    *management_secrets.ENDPOINTS,
+    *management_clients.ENDPOINTS,
+)
+"""Auth0's Management API v2, which has errors and habits of its own."""
+
+OPERATIONS: tuple[Operation, ...] = (
+    INVOKE,
+    *(endpoint.operation for endpoint in ENDPOINTS),
+    *(endpoint.operation for endpoint in MANAGEMENT),
+)
 """All that is served; the first is looked for first."""
 
 
@@ -40,6 +59,7 @@ def build_app(services: WebServices) -> Router:
         exchange = Exchange(endpoint, services, openapi)
         by_path.setdefault(operation.path, {})[operation.method] = exchange
     routes = [Route(path, ByMethod(exchanges)) for path, exchanges in by_path.items()]
+    routes += _management_routes(services)
     return InvokeFirst(invoke, routes)
 
 
@@ -47,7 +67,7 @@ class InvokeFirst(Router):
     """Hands invocations straight to their endpoint, and looks for a route for everything else."""
 
     def __init__(self, invoke: InvokeEndpoint, routes: list[Route]) -> None:
-        super().__init__(routes, redirect_slashes=False, default=nothing_here)
+        super().__init__(routes, redirect_slashes=False, default=_nothing_here)
         self._invoke = invoke
         self._match = compile_path(INVOKE.path)[0].match
 
@@ -59,3 +79,17 @@ class InvokeFirst(Router):
                 await self._invoke(scope, receive, send)
                 return
         await super().__call__(scope, receive, send)
+
+
+def _management_routes(services: WebServices) -> Iterator[Route]:
+    by_path: dict[str, dict[str, ASGIApp]] = {}
+    for endpoint in MANAGEMENT:
+        operation, exchange = endpoint.operation, ManagementExchange(endpoint, services)
+        by_path.setdefault(operation.path, {})[operation.method] = exchange
+    for path, exchanges in by_path.items():
+        yield Route(path, ByMethod(exchanges, error_answer))
+
+
+async def _nothing_here(scope: Scope, receive: Receive, send: Send) -> None:
+    is_management = scope["path"].startswith(f"{BASE}/")
+    await nothing_here(scope, receive, send, error_answer if is_management else problem_answer)

@@ -9,6 +9,7 @@ from typing import TypeVar
 import anyio
 import anyio.to_thread
 
+from app.application.hook_writer import HookWriter
 from app.application.invoke import Invoker
 from app.application.ports import AuditLog, HookTable, Journal
 from app.application.reconcile import SyncResult
@@ -33,6 +34,7 @@ class WebServices:
     invoker: Invoker
     drafts: DraftRunner
     hooks: HookTable
+    writer: HookWriter
     audit: AuditLog
     journal: Journal
     sources: Callable[[], Sequence[SourceStatus]]

@@ -16,7 +16,9 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
+from app.application.hook_writer import HookWriter
 from app.application.invoke import Invoker
+from app.application.ledger import Ledger
 from app.application.manage_clients import hash_credential
 from app.application.reconcile import SyncResult, SyncStatus
 from app.application.run_draft import DraftRunner
@@ -291,6 +293,9 @@ def site() -> Site:
         invoker=invoker,
         drafts=DraftRunner(hooks=hooks, runner=runner, vault=FakeVault(), new_id=lambda: next(ids)),
         hooks=hooks,
+        writer=HookWriter(
+            ledger=Ledger({}), hooks=hooks, vault=FakeVault(), new_id=lambda: next(ids)
+        ),
         audit=audit,
         journal=journal,
         sources=gitops.sources,

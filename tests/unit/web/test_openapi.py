@@ -94,9 +94,9 @@ def test_the_parts_of_a_path_are_its_path_parameters(document: Any) -> None:
 def test_every_operation_names_its_scope(document: Any) -> None:
     by_id = {operation.id: operation for operation in OPERATIONS}
     for _, _, operation in operations(document):
-        scope = by_id[operation["operationId"]].scope
-        assert operation["security"] == ([{"bearer": [scope]}] if scope else [])
-        assert scope is None or scope in SCOPES
+        scopes = by_id[operation["operationId"]].scopes
+        assert operation["security"] == [{"bearer": [scope]} for scope in scopes]
+        assert set(scopes) <= set(SCOPES)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda o: o.id)

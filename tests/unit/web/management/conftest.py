@@ -1,0 +1,159 @@
+"""The Management API over a ledger in memory; the table folds what the ledger holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import httpx
+import pytest
+
+from app.application.hook_writer import HookWriter
+from app.application.ledger import Ledger
+from app.application.views import ActiveTable
+from app.domain.aggregates import Meta, recorded_as
+from app.domain.hooks import Hook
+from app.domain.names import HookName
+from app.domain.revisions import Position
+from app.domain.secrets import SealedSecret
+from app.domain.triggers import Trigger
+from projections.audit_log import audit_row
+from projections.event_log import StoredEventLog
+from projections.hook_table import fold
+
+GIT = Meta(actor="source:default", origin="git")
+PRE = "pre-user-registration"
+
+
+@dataclass
+class FoldingTable:
+    """Catches up when it is asked for, as a follower would a little later."""
+
+    log: StoredEventLog
+    table: ActiveTable
+    stuck: bool = False
+
+    async def wait_for(self, position: Position, timeout: float) -> bool:
+        if not self.stuck:
+            self.catch_up()
+        return self.table.position >= position
+
+    def catch_up(self) -> None:
+        self.table = fold(self.table, self.log.select(self.table.position, 10_000))
+
+
+@dataclass
+class FakeVault:
+    values: dict[str, str] = field(default_factory=dict)
+    made: int = 0
+
+    def seal(self, hook_id: str, name: str, value: str) -> SealedSecret:
+        self.made += 1
+        self.values[f"k{self.made}"] = value
+        return SealedSecret(name, f"k{self.made}", "sealed")
+
+    def open(self, hook_id: str, secret: SealedSecret) -> str:
+        return self.values[secret.key_id]
+
+    def destroy(self, key_ids: Iterable[str]) -> None:
+        for key_id in key_ids:
+            self.values.pop(key_id, None)
+
+    def protect(self, purpose: str, data: bytes) -> bytes:
+        return data
+
+    def reveal(self, purpose: str, protected: bytes) -> bytes:
+        return protected
+
+
+@dataclass
+class Tenant:
+    """A site whose Management API writes to ``ledger``."""
+
+    site: Any
+    ledger: Ledger
+    hooks: FoldingTable
+    vault: FakeVault
+    prepared: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+
+    def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
+        answer: httpx.Response = self.site.ask(method, f"/api/v2{path}", **options)
+        return answer
+
+    def create(self, **members: Any) -> dict[str, Any]:
+        body = {"name": "a-hook", "script": "module.exports = 1", "triggerId": PRE} | members
+        answer = self.ask("POST", "/hooks", json=body)
+        assert answer.status_code == 201, answer.text
+        made: dict[str, Any] = answer.json()
+        return made
+
+    def enabled(self) -> dict[str, bool]:
+        return {row["name"]: row["enabled"] for row in self.ask("GET", "/hooks").json()}
+
+    def commit_hook(self, name: str, *, enabled: bool = True, **members: Any) -> str:
+        """Have git own a hook."""
+        hook_id = f"01G{name.upper().replace('-', ''):0>23}"
+        settings = {
+            "enabled": enabled,
+            "order": 0,
+            "timeout_ms": 5000,
+            "network": [],
+            "required_secrets": [],
+            "prune": "auto",
+        }
+        content = {
+            "language": "python",
+            "script": "def hook(user, context): ...\n",
+            "dependencies": {},
+            "trigger": PRE,
+        } | members
+        with recorded_as(GIT):
+            hook = Hook.create(
+                hook_id,
+                name=name,
+                owner="source:default",
+                path=f"hooks/{PRE}/{name}",
+                settings=settings,
+                digest="d",
+                **content,
+            )
+            changed = [hook, HookName(name=name, hook_id=hook_id)]
+            if enabled:
+                trigger = self.ledger.find(Trigger, Trigger.create_id(PRE))
+                trigger = trigger or Trigger(trigger=PRE)
+                trigger.enable(hook_id)
+                changed.append(trigger)
+            self.ledger.record(*changed)
+        self.hooks.catch_up()
+        return hook_id
+
+    def topics(self) -> list[str]:
+        return [fact.topic for fact in self.hooks.log.select(Position(0), 10_000)]
+
+    def told(self) -> list[Any]:
+        """Return every event as the audit log tells it."""
+        return [audit_row(fact, None) for fact in self.hooks.log.select(Position(0), 10_000)]
+
+    def stored(self) -> bytes:
+        return b"\n".join(fact.state for fact in self.hooks.log.select(Position(0), 10_000))
+
+
+@pytest.fixture
+def tenant(site: Any) -> Tenant:
+    ledger = Ledger({})
+    log = StoredEventLog(ledger.recorder, ledger.mapper)
+    hooks = FoldingTable(log, replace(site.hooks.table, position=Position(0)))
+    vault = FakeVault()
+    ids = iter(f"01J{number:023d}" for number in range(10_000))
+    made = Tenant(site, ledger, hooks, vault)
+
+    async def prepare(language: str, dependencies: Any) -> None:
+        made.prepared.append((language, dict(dependencies)))
+
+    writer = HookWriter(
+        ledger=ledger, hooks=hooks, vault=vault, new_id=lambda: next(ids), prepare=prepare
+    )
+    site.hooks = hooks
+    site.services = replace(site.services, hooks=hooks, writer=writer)
+    return made
