@@ -48,6 +48,7 @@ class Operation:
     body: str | None = None
     """Name of the schema of the request's body; None if there is no body."""
     body_required: bool = False
+    body_types: tuple[str, ...] = (JSON,)
     positioned: bool = False
     """Whether it honours ``Hookledger-Min-Position`` and says its position."""
     problems: tuple[str, ...] = ()

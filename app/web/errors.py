@@ -23,9 +23,12 @@ class MissingToken(Unauthenticated):
 class MissingScope(Forbidden):
     """The client may not do this."""
 
-    def __init__(self, scope: str) -> None:
-        super().__init__(f"This needs the scope `{scope}`, which the client does not have.")
-        self.scope = scope
+    def __init__(self, *scopes: str) -> None:
+        wanted = "the scope" if len(scopes) == 1 else "one of the scopes"
+        named = ", ".join(f"`{scope}`" for scope in scopes)
+        super().__init__(f"This needs {wanted} {named}, which the client does not have.")
+        self.scopes = scopes
+        self.scope = " ".join(scopes)
 
 
 class NoRoute(NotFound):

@@ -123,11 +123,17 @@ def _described(operation: Operation) -> Document:
         described["parameters"].append(_MIN_POSITION)
     if operation.body is not None:
         described["requestBody"] = {
-            "description": f"At most {BODY_LIMIT} bytes; read as JSON whatever its content type.",
+            "description": f"At most {BODY_LIMIT} bytes{_read_as(operation.body_types)}.",
             "required": operation.body_required,
-            "content": {JSON: {"schema": reference(operation.body)}},
+            "content": {
+                media: {"schema": reference(operation.body)} for media in operation.body_types
+            },
         }
     return described
+
+
+def _read_as(types: Sequence[str]) -> str:
+    return "; read as JSON whatever its content type" if types == (JSON,) else ""
 
 
 def _parameter(parameter: Parameter) -> Document:

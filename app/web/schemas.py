@@ -13,6 +13,7 @@ from app.application.reconcile import SyncStatus
 from app.application.status import SyncState
 from app.domain.outcomes import Language, Level, OutcomeKind
 from app.domain.plans import ChangeKind
+from app.web.oauth_schemas import OAUTH_SCHEMAS
 
 Schema = dict[str, Any]
 
@@ -261,5 +262,6 @@ SCHEMAS: Mapping[str, Schema] = {
             "logs": _list(_object(_LINE)) | {"description": "The hook's last lines."},
         },
     ),
+    **OAUTH_SCHEMAS,
 }
 """Every schema, by name."""

@@ -9,7 +9,9 @@ from typing import TypeVar
 import anyio
 import anyio.to_thread
 
+from app.application.accept_tokens import TokenDesk
 from app.application.invoke import Invoker
+from app.application.issue_tokens import TokenIssuer
 from app.application.ports import AuditLog, HookTable, Journal
 from app.application.reconcile import SyncResult
 from app.application.status import Readiness, SourceStatus
@@ -33,6 +35,8 @@ class WebServices:
     hooks: HookTable
     audit: AuditLog
     journal: Journal
+    tokens: TokenIssuer
+    desk: TokenDesk
     sources: Callable[[], Sequence[SourceStatus]]
     """Answers from memory."""
     sync_now: Callable[[], Awaitable[SyncResult]]
