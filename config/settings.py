@@ -64,6 +64,8 @@ class Settings(BaseSettings):
     poll_interval: Annotated[float, Field(ge=0.1, le=3600)]
     host: str
     port: Annotated[int, Field(ge=0, le=65535)]
+    tls_cert: str
+    tls_key: str
     public_url: Annotated[str, Field(pattern=r"^(https?://\S+)?$")]
     audience: Words
     token_lifetime: Annotated[int, Field(ge=60, le=30 * 24 * 3600)]
@@ -99,7 +101,7 @@ class Settings(BaseSettings):
     def listening(self) -> str:
         """Where the server itself listens, as an address."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}"
+        return f"{'https' if self.tls_cert else 'http'}://{host}:{self.port}"
 
     @classmethod
     def settings_customise_sources(
@@ -139,7 +141,7 @@ def load_settings(**overrides: Any) -> Settings:
 
 def _refuse_unknown_variables() -> None:
     """Stop at a misspelt variable, which would otherwise be a silent default."""
-    beside = {FILE_VARIABLE, f"{PREFIX}URL", f"{PREFIX}TOKEN"}
+    beside = {FILE_VARIABLE, *(f"{PREFIX}{name}" for name in ("URL", "TOKEN", "CA_FILE"))}
     known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | beside
     unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
     if unknown:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 import anyio.to_thread
 import uvicorn
 
+from app.bootstrap.tls import ServedCertificate
 from app.domain.errors import Stalled
 from config.settings import Settings
 
@@ -34,13 +35,21 @@ def bound_socket(settings: Settings) -> Iterator[socket.socket]:
 class Server(uvicorn.Server):
     """uvicorn's server, that says when it listens and leaves the process alive when it stops."""
 
-    def __init__(self, config: uvicorn.Config, listening: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        certificate: ServedCertificate | None,
+        listening: Callable[[], None],
+    ) -> None:
         super().__init__(config)
+        config.load()
+        self._certificate = certificate
+        config.ssl = certificate.context if certificate is not None else None
         self._listening = listening
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Stop at SIGTERM and SIGINT, and stay alive to close what is open.
+        """Stop at SIGTERM and SIGINT, and stay alive to close what is open; reload at SIGHUP.
 
         The library raises the signal again once it has stopped serving, which would end the process
         before the journal is written and the workers have ended.
@@ -48,10 +57,12 @@ class Server(uvicorn.Server):
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self.handle_exit, number, None)
+        if self._certificate is not None:
+            loop.add_signal_handler(signal.SIGHUP, self._certificate.reload)
         try:
             yield
         finally:
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 loop.remove_signal_handler(number)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:

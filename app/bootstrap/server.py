@@ -33,6 +33,7 @@ from app.bootstrap.storage import (
     open_signing_keys,
     open_storage,
 )
+from app.bootstrap.tls import ServedCertificate, served_certificate
 from app.bootstrap.tokens import token_desk, token_issuer, trusted_issuers
 from app.domain.clients import SCOPES
 from app.domain.errors import HookledgerError
@@ -64,14 +65,20 @@ async def serve_until_stopped(settings: Settings, *, quickstart: bool, started: 
     """
     set_up_logging(settings.log_level, settings.log_format)
     sys.setswitchinterval(_SWITCH_SECONDS)
+    certificate = served_certificate(settings)
     with bound_socket(settings) as listening:
         # Tokens name the port, so it must be known before anything is made that judges them.
         settings = settings.model_copy(update={"port": listening.getsockname()[1]})
-        await _serve(settings, listening, quickstart=quickstart, started=started)
+        await _serve(settings, listening, certificate, quickstart=quickstart, started=started)
 
 
 async def _serve(
-    settings: Settings, listening: socket.socket, *, quickstart: bool, started: Started
+    settings: Settings,
+    listening: socket.socket,
+    certificate: ServedCertificate | None,
+    *,
+    quickstart: bool,
+    started: Started,
 ) -> None:
     with open_storage(settings) as storage:
         _sweep(storage)
@@ -91,6 +98,7 @@ async def _serve(
                     timeout_keep_alive=30,
                     timeout_graceful_shutdown=_STOP_SECONDS,
                 ),
+                certificate,
                 partial(started, settings.address, credentials),
             )
             gc.collect()

@@ -22,6 +22,7 @@ from app.cli.output import (
     print_table,
     short,
 )
+from app.cli.trust import CaFile, trusted
 from app.domain.contracts import contract_of
 from app.domain.errors import Rejected, Transient
 from app.domain.outcomes import OutcomeKind
@@ -48,6 +49,7 @@ def invoke(
     token: Annotated[
         str, typer.Option(envvar="HOOKLEDGER_TOKEN", help="An access token.", show_default=False)
     ] = "",
+    ca_file: CaFile = None,
 ) -> None:
     """Invoke a trigger over HTTP and print the answer; exit code 1 if the hook did not succeed."""
     contract = contract_of(trigger)
@@ -60,6 +62,7 @@ def invoke(
             content=body,
             headers={"authorization": f"Bearer {token}", "content-type": "application/json"},
             timeout=60,
+            verify=trusted(ca_file),
         )
     except httpx.HTTPError as error:
         raise Transient(f"{url} did not answer: {error}. Is `hookledger serve` running?") from None
