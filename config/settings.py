@@ -49,6 +49,30 @@ class TrustedIssuerSettings(BaseModel):
     scopes: dict[str, tuple[str, ...]] = {}
 
 
+class Rate(BaseModel):
+    """How often a caller may ask: so many requests at once, and so many a second on and on."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    burst: Annotated[int, Field(ge=1, le=1_000_000)]
+    per_second: Annotated[float, Field(gt=0, le=1_000_000)]
+
+
+Limit = Rate | Literal["unlimited"]
+
+
+class RateLimitSettings(BaseModel):
+    """The table ``rate_limits``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    management: Limit
+    reads: Limit
+    invocations: Limit
+    tokens: Limit
+    failures: Limit
+
+
 class Settings(BaseSettings):
     """Typed values; frozen, so that what was read at start stays true."""
 
@@ -66,6 +90,10 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65535)]
     tls_cert: str
     tls_key: str
+    max_connections: Annotated[int, Field(ge=1, le=1_000_000)]
+    header_seconds: Annotated[float, Field(gt=0, le=3600)]
+    request_seconds: Annotated[float, Field(gt=0, le=3600)]
+    rate_limits: RateLimitSettings
     public_url: Annotated[str, Field(pattern=r"^(https?://\S+)?$")]
     audience: Words
     token_lifetime: Annotated[int, Field(ge=60, le=30 * 24 * 3600)]

@@ -40,7 +40,8 @@ from app.domain.errors import HookledgerError
 from app.queue.consumer import Consumer
 from app.queue.schedules import exponential
 from app.telemetry import set_up_logging
-from app.web.connections import OneWriteProtocol
+from app.web.connections import patient_protocol
+from app.web.rate_limits import Rate, RateLimits, limits_of
 from app.web.routes import build_app
 from app.web.services import WebServices
 from config.settings import Settings
@@ -88,7 +89,11 @@ async def _serve(
                 uvicorn.Config(
                     build_app(services),
                     loop="uvloop",
-                    http=OneWriteProtocol,
+                    http=patient_protocol(
+                        header_seconds=settings.header_seconds,
+                        request_seconds=settings.request_seconds,
+                    ),
+                    limit_concurrency=settings.max_connections,
                     lifespan="off",
                     access_log=False,
                     log_config=None,
@@ -150,6 +155,7 @@ async def open_services(storage: Storage) -> AsyncIterator[WebServices]:
                 journal=journal,
                 tokens=token_issuer(settings, signing, storage.hooks, invoker),
                 desk=token_desk(settings, signing, trusted),
+                limits=_rate_limits(settings),
                 sources=partial(_sources, engine),
                 sync_now=engine.reconciler.sync,
                 plan=engine.reconciler.plan,
@@ -185,6 +191,13 @@ async def _keep_warm(storage: Storage, invoker: Invoker) -> None:
             _log.exception("workers could not be prepared; they start when they are needed")
         await changed.wait()
         changed.clear()
+
+
+def _rate_limits(settings: Settings) -> RateLimits:
+    rates = settings.rate_limits.model_dump()
+    return limits_of(
+        {name: None if rate == "unlimited" else Rate(**rate) for name, rate in rates.items()}
+    )
 
 
 def _sources(engine: Engine) -> Sequence[SourceStatus]:

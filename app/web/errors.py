@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import ClassVar
 
@@ -14,6 +15,7 @@ from app.domain.errors import (
     Unauthenticated,
 )
 from app.domain.revisions import Position
+from app.web.rate_limits import Allowance
 
 
 class MissingToken(Unauthenticated):
@@ -49,6 +51,23 @@ class TooLarge(HookledgerError):
     """The body is larger than this server reads."""
 
     slug: ClassVar[str] = "too-large"
+
+
+class TooSlow(HookledgerError):
+    """The request did not arrive in time."""
+
+    slug: ClassVar[str] = "too-slow"
+
+
+class TooManyRequests(HookledgerError):
+    """The caller asks more often than it may."""
+
+    slug: ClassVar[str] = "too-many-requests"
+
+    def __init__(self, allowance: Allowance) -> None:
+        self.allowance = allowance
+        self.retry_after = max(1, math.ceil(allowance.wait))
+        super().__init__(f"The rate limit is reached; try again in {self.retry_after} s.")
 
 
 class RevisionRefused(Rejected):

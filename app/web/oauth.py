@@ -13,17 +13,19 @@ import orjson
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from app.application.issue_tokens import IssuedToken
+from app.application.issue_tokens import IssuedToken, TokenRequest
 from app.domain.clients import SCOPES
 from app.domain.errors import HookledgerError, Rejected
 from app.domain.tokens import CLIENT_CREDENTIALS, ExchangeUnavailable, TokenRefused
 from app.web.endpoints import JSON, Answered, Endpoint, Inquiry, Operation
-from app.web.errors import Disconnected, TooLarge
+from app.web.errors import Disconnected, TooLarge, TooManyRequests
 from app.web.exchange import note, reply
 from app.web.formats import json_answer
 from app.web.limits import read_body
 from app.web.parameters import parse_query
 from app.web.problems import problem_answer
+from app.web.rate_limits import Buckets, address_of
+from app.web.refusals import too_many_answer
 from app.web.services import WebServices
 from app.web.token_requests import BODY_LIMIT, FORM, token_request
 
@@ -31,6 +33,8 @@ _log = logging.getLogger("hookledger.web")
 
 _STATUS = {"access_denied": 401, "server_error": 500}
 _UNAVAILABLE = 503
+_ID_LENGTH = 64
+"""More than any client's id has; a longer one takes no memory."""
 _BASIC = {"www-authenticate": 'Basic realm="hookledger"'}
 
 ISSUE_TOKEN = Operation(
@@ -53,10 +57,15 @@ ISSUE_TOKEN = Operation(
             "`invalid_request`, `invalid_scope` or `unsupported_grant_type`.", {JSON: "TokenError"}
         ),
         401: Answered("`access_denied`.", {JSON: "TokenError"}),
+        429: Answered(
+            "`too_many_requests`.",
+            {JSON: "TokenError"},
+            ("Retry-After", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"),
+        ),
         500: Answered("`server_error`: a hook's error.", {JSON: "TokenError"}),
         503: Answered("`server_error`: try again later.", {JSON: "TokenError"}),
     },
-    problems=("too-large",),
+    problems=("too-large", "too-slow"),
 )
 
 
@@ -65,16 +74,21 @@ class TokenEndpoint:
 
     def __init__(self, services: WebServices) -> None:
         self._tokens = services.tokens
+        self._buckets = services.limits.tokens
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
         try:
             parse_query(scope["query_string"], ())  # secrets do not belong into addresses
             body = await read_body(scope["headers"], receive, BODY_LIMIT)
-            issued = await self._tokens.issue(token_request(scope["headers"], body))
-            response = _issued(issued)
+            request = token_request(scope["headers"], body)
+            if self._buckets is not None:
+                self._charge(self._buckets, request, scope)
+            response = _issued(await self._tokens.issue(request))
         except Disconnected:
             return
+        except TooManyRequests as error:
+            response = too_many_answer(error, scope)
         except TooLarge as error:
             response = problem_answer(error, scope)
         except HookledgerError as error:
@@ -87,6 +101,11 @@ class TokenEndpoint:
             await reply(response, scope, receive, send)
         finally:
             note(scope, response.status_code, started, None)
+
+    def _charge(self, buckets: Buckets, request: TokenRequest, scope: Scope) -> None:
+        allowance = buckets.take(f"{request.client_id[:_ID_LENGTH]} {address_of(scope)}")
+        if allowance.wait:
+            raise TooManyRequests(allowance)
 
 
 async def key_set(inquiry: Inquiry) -> Response:

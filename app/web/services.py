@@ -16,6 +16,7 @@ from app.application.ports import AuditLog, HookTable, Journal
 from app.application.reconcile import SyncResult
 from app.application.status import Readiness, SourceStatus
 from app.domain.plans import Plan
+from app.web.rate_limits import RateLimits
 
 T = TypeVar("T")
 
@@ -37,6 +38,7 @@ class WebServices:
     journal: Journal
     tokens: TokenIssuer
     desk: TokenDesk
+    limits: RateLimits
     sources: Callable[[], Sequence[SourceStatus]]
     """Answers from memory."""
     sync_now: Callable[[], Awaitable[SyncResult]]
