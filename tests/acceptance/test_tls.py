@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import ssl
 import threading
+import time
 from typing import Any
 
 import httpx
 import pytest
+from joserfc import jwt
+from joserfc.jwk import RSAKey
 
 from app.domain.contracts import CONTRACTS
 
@@ -137,3 +141,34 @@ def test_the_hook_of_credentials_exchange_decides_about_tokens(start: Any, works
         )
         assert refused.status_code == 400
         assert refused.json() == {"error": "invalid_scope", "error_description": "not for other"}
+
+
+def test_a_token_of_a_trusted_issuer_lets_in(start: Any, workspace: Any) -> None:
+    key = RSAKey.generate_key(2048, {"kid": "theirs", "use": "sig"})
+    jwks = workspace.root / "jwks.json"
+    jwks.write_text(json.dumps({"keys": [key.as_dict(private=False)]}))
+    issuer = {
+        "name": "corporate",
+        "issuer": "https://login.example.com/",
+        "jwks": str(jwks),
+        "audience": ["https://hooks.example.com/"],
+        "scopes": {"hooks.run": ["invoke:triggers"]},
+    }
+    workspace.environment |= {"HOOKLEDGER_TRUSTED_ISSUERS": json.dumps([issuer])}
+    now = int(time.time())
+    claims = {
+        "iss": issuer["issuer"],
+        "sub": "ada",
+        "aud": issuer["audience"],
+        "iat": now,
+        "exp": now + 600,
+        "scp": ["hooks.run"],
+    }
+    token = jwt.encode({"alg": "RS256", "kid": "theirs"}, claims, key)
+    with start() as server:
+        headers = {"authorization": f"Bearer {token}"}
+        answer = server.invoke(PRE, CONTRACTS[PRE].example, **headers)
+        assert answer.status_code == 200
+        assert server.client.get("/v1/hooks", headers=headers).status_code == 403
+        found = server.eventually("/v1/invocations", lambda said: said["invocations"])
+        assert found["invocations"][0]["caller"] == "corporate|ada"
