@@ -20,8 +20,8 @@ $(STAMP): pyproject.toml $(LOCK)
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
-run: setup  ## serve the sample hooks on http://127.0.0.1:8080
-	$(BIN)/hookledger serve --quickstart
+run: setup  ## serve the sample hooks on http://127.0.0.1:8080; with TLS=1 on https
+	$(BIN)/hookledger serve --quickstart $(if $(TLS),--local-tls)
 
 test: setup  ## run all tests but the slow ones
 	$(BIN)/pytest

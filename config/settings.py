@@ -9,9 +9,10 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -26,6 +27,50 @@ _SQLITE = "sqlite:///"
 
 class SettingsError(Exception):
     """A setting is missing, unknown or has a value that cannot be."""
+
+
+def _listed(value: Any) -> Any:
+    return value.replace(",", " ").split() if isinstance(value, str) else value
+
+
+Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
+"""A list; in the environment with commas or blanks between."""
+
+
+class TrustedIssuerSettings(BaseModel):
+    """One table of ``trusted_issuers``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+    issuer: Annotated[str, Field(min_length=1)]
+    jwks: Annotated[str, Field(pattern=r"^(https://|http://(localhost|127\.0\.0\.1)[:/]|[^:]+$)")]
+    audience: Annotated[Words, Field(min_length=1)]
+    scopes: dict[str, tuple[str, ...]] = {}
+
+
+class Rate(BaseModel):
+    """How often a caller may ask: so many requests at once, and so many a second on and on."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    burst: Annotated[int, Field(ge=1, le=1_000_000)]
+    per_second: Annotated[float, Field(gt=0, le=1_000_000)]
+
+
+Limit = Rate | Literal["unlimited"]
+
+
+class RateLimitSettings(BaseModel):
+    """The table ``rate_limits``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    management: Limit
+    reads: Limit
+    invocations: Limit
+    tokens: Limit
+    failures: Limit
 
 
 class Settings(BaseSettings):
@@ -43,7 +88,19 @@ class Settings(BaseSettings):
     poll_interval: Annotated[float, Field(ge=0.1, le=3600)]
     host: str
     port: Annotated[int, Field(ge=0, le=65535)]
+    tls_cert: str
+    tls_key: str
+    max_connections: Annotated[int, Field(ge=1, le=1_000_000)]
+    header_seconds: Annotated[float, Field(gt=0, le=3600)]
+    request_seconds: Annotated[float, Field(gt=0, le=3600)]
+    rate_limits: RateLimitSettings
     public_url: Annotated[str, Field(pattern=r"^(https?://\S+)?$")]
+    audience: Words
+    token_lifetime: Annotated[int, Field(ge=60, le=30 * 24 * 3600)]
+    token_hook: bool
+    token_hook_on_error: Literal["closed", "open"]
+    tenant: Annotated[str, Field(min_length=1)]
+    trusted_issuers: tuple[TrustedIssuerSettings, ...]
     isolation: Literal["required", "best-effort"]
     worker_uid_base: Annotated[int, Field(ge=1000, le=4_000_000_000)]
     max_workers: Annotated[int, Field(ge=1, le=1000)]
@@ -67,7 +124,13 @@ class Settings(BaseSettings):
     @property
     def address(self) -> str:
         """Where callers reach the server, without a slash at the end."""
-        return self.public_url.rstrip("/") or f"http://{self.host}:{self.port}"
+        return self.public_url.rstrip("/") or self.listening
+
+    @property
+    def listening(self) -> str:
+        """Where the server itself listens, as an address."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'https' if self.tls_cert else 'http'}://{host}:{self.port}"
 
     @classmethod
     def settings_customise_sources(
@@ -107,7 +170,7 @@ def load_settings(**overrides: Any) -> Settings:
 
 def _refuse_unknown_variables() -> None:
     """Stop at a misspelt variable, which would otherwise be a silent default."""
-    beside = {FILE_VARIABLE, f"{PREFIX}URL", f"{PREFIX}TOKEN"}
+    beside = {FILE_VARIABLE, *(f"{PREFIX}{name}" for name in ("URL", "TOKEN", "CA_FILE"))}
     known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | beside
     unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
     if unknown:

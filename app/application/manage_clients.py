@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -73,6 +74,16 @@ def authenticate(table: ActiveTable, token: str) -> ClientRow:
     return client
 
 
+def authenticate_secret(table: ActiveTable, client_id: str, secret: str) -> ClientRow:
+    """Find a client by id and secret; raise ``Unauthenticated``, whichever of them is wrong."""
+    client = table.clients.get(client_id)
+    stored = client.secret_hash if client is not None else ""
+    known = hmac.compare_digest(stored, hash_credential(secret))
+    if client is None or client.revoked or not known:
+        raise Unauthenticated("Unauthorized")
+    return client
+
+
 def hash_credential(credential: str) -> str:
     """Hash a random credential for storage and look-up."""
-    return hashlib.sha256(credential.encode()).hexdigest()
+    return hashlib.sha256(credential.encode("utf-8", "surrogatepass")).hexdigest()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from app.application.views import (
     ActiveTable,
@@ -22,6 +22,7 @@ from app.domain.outcomes import Call, HookVersion, LogLine, Outcome, ScriptToChe
 from app.domain.plans import DesiredState
 from app.domain.revisions import CommitSha, Position, TreeSha
 from app.domain.secrets import SealedSecret
+from app.domain.tokens import VerifiedToken
 
 
 class Clock(Protocol):
@@ -146,6 +147,29 @@ class DeliveryQueue(Protocol):
 
     async def enqueue(self, delivery: Delivery) -> None:
         """Store; on return the delivery survives ``kill -9``. The same id twice is stored once."""
+        ...
+
+
+class TokenSigner(Protocol):
+    """Signs access tokens (JWT, RFC 7519). Blocking for a fraction of a millisecond."""
+
+    def sign(self, claims: Mapping[str, Any]) -> str:
+        """Return the token."""
+        ...
+
+    def public_keys(self) -> Mapping[str, Any]:
+        """Return the keys that verify tokens which are still valid, as a JWK Set (RFC 7517)."""
+        ...
+
+
+class TokenVerifier(Protocol):
+    """Judges signed access tokens, our own and those of trusted issuers; never waits."""
+
+    def verify(self, token: str) -> VerifiedToken:
+        """Return what the token proves.
+
+        Raises ``Unauthenticated``, or ``Transient`` while an issuer's keys are not known.
+        """
         ...
 
 

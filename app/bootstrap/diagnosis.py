@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from app.application.status import Check
 from app.bootstrap.engine import source_settings
 from app.bootstrap.storage import open_vault, prepare_data_directory
+from app.bootstrap.tls import served_certificate
 from app.domain.errors import HookledgerError
 from app.runtime.doctor import probe
 from app.runtime.isolation import LayerReport, demand, level_of
@@ -32,7 +33,7 @@ def diagnose(settings: Settings) -> Diagnosis:
     layers = tuple(
         Check(f"isolation: {report.name}", report.in_force, _detail(report)) for report in reports
     )
-    needed = (_data(settings), _key_file(settings), _repository(settings), _git())
+    needed = (_data(settings), _key_file(settings), _tls(settings), _repository(settings), _git())
     return Diagnosis(
         level=level_of(reports),
         can_serve=_confined(settings, reports) and all(check.ok for check in needed),
@@ -70,6 +71,15 @@ def _key_file(settings: Settings) -> Check:
         return Check("master key", ok=False, detail=str(error))
     detail = f"{settings.key_file} {'was made' if made else f'holds {count} key(s)'}"
     return Check("master key", ok=True, detail=f"{detail}; keep a copy elsewhere")
+
+
+def _tls(settings: Settings) -> Check:
+    try:
+        served = served_certificate(settings)
+    except HookledgerError as error:
+        return Check("TLS", ok=False, detail=str(error))
+    detail = f"serves {settings.tls_cert}" if served else "off: plain HTTP, for loopback only"
+    return Check("TLS", ok=True, detail=detail)
 
 
 def _repository(settings: Settings) -> Check:

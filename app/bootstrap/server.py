@@ -7,14 +7,13 @@ import contextlib
 import gc
 import logging
 import secrets
-import signal
+import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
 
-import anyio.to_thread
 import uvicorn
 from prometheus_client import CollectorRegistry
 
@@ -26,15 +25,25 @@ from app.application.status import SourceStatus, Watch, source_status
 from app.application.views import ActiveTable
 from app.bootstrap.ambient import cli_meta, new_id, utc_now
 from app.bootstrap.engine import Engine, open_engine
+from app.bootstrap.listening import Server, bound_socket
 from app.bootstrap.metrics import CountingJournal, StateCollector, expose
 from app.bootstrap.readiness import readiness
-from app.bootstrap.storage import Storage, open_journal, open_queue, open_storage
+from app.bootstrap.storage import (
+    Storage,
+    open_journal,
+    open_queue,
+    open_signing_keys,
+    open_storage,
+)
+from app.bootstrap.tls import ServedCertificate, served_certificate
+from app.bootstrap.tokens import token_desk, token_issuer, trusted_issuers
 from app.domain.clients import SCOPES
-from app.domain.errors import HookledgerError, Stalled
+from app.domain.errors import HookledgerError
 from app.queue.consumer import Consumer
 from app.queue.schedules import exponential
 from app.telemetry import set_up_logging
-from app.web.connections import OneWriteProtocol
+from app.web.connections import patient_protocol
+from app.web.rate_limits import Rate, RateLimits, limits_of
 from app.web.routes import build_app
 from app.web.services import WebServices
 from config.settings import Settings
@@ -59,17 +68,34 @@ async def serve_until_stopped(settings: Settings, *, quickstart: bool, started: 
     """
     set_up_logging(settings.log_level, settings.log_format)
     sys.setswitchinterval(_SWITCH_SECONDS)
+    certificate = served_certificate(settings)
+    with bound_socket(settings) as listening:
+        # Tokens name the port, so it must be known before anything is made that judges them.
+        settings = settings.model_copy(update={"port": listening.getsockname()[1]})
+        await _serve(settings, listening, certificate, quickstart=quickstart, started=started)
+
+
+async def _serve(
+    settings: Settings,
+    listening: socket.socket,
+    certificate: ServedCertificate | None,
+    *,
+    quickstart: bool,
+    started: Started,
+) -> None:
     with open_storage(settings) as storage:
         _sweep(storage)
         credentials = _quickstart_client(storage) if quickstart else None
         async with open_services(storage) as services:
-            server = _Server(
+            server = Server(
                 uvicorn.Config(
                     build_app(services),
-                    host=settings.host,
-                    port=settings.port,
                     loop="uvloop",
-                    http=OneWriteProtocol,
+                    http=patient_protocol(
+                        header_seconds=settings.header_seconds,
+                        request_seconds=settings.request_seconds,
+                    ),
+                    limit_concurrency=settings.max_connections,
                     lifespan="off",
                     access_log=False,
                     log_config=None,
@@ -79,13 +105,12 @@ async def serve_until_stopped(settings: Settings, *, quickstart: bool, started: 
                     timeout_keep_alive=30,
                     timeout_graceful_shutdown=_STOP_SECONDS,
                 ),
-                partial(_announce, settings, credentials, started),
+                certificate,
+                partial(started, settings.address, credentials),
             )
             gc.collect()
             gc.freeze()  # what lives as long as the server need not be looked at again and again
-            await server.serve()
-    if server.failure is not None:
-        raise server.failure
+            await server.serve([listening])
 
 
 @contextlib.asynccontextmanager
@@ -93,7 +118,11 @@ async def open_services(storage: Storage) -> AsyncIterator[WebServices]:
     """Start everything an endpoint needs; on exit deliveries are finished and workers ended."""
     settings = storage.settings
     registry = CollectorRegistry()
-    with open_journal(settings) as stored, open_queue(settings, storage.vault) as queue:
+    with (
+        open_journal(settings) as stored,
+        open_queue(settings, storage.vault) as queue,
+        open_signing_keys(settings, storage.vault) as signing,
+    ):
         journal = CountingJournal(stored, registry)
         registry.register(StateCollector(storage, queue, stored))
         async with open_engine(storage, journal.log) as engine, asyncio.TaskGroup() as tasks:
@@ -114,7 +143,9 @@ async def open_services(storage: Storage) -> AsyncIterator[WebServices]:
                 concurrency=settings.queue_concurrency,
                 schedule=exponential(attempts=settings.queue_attempts),
             )
+            trusted = trusted_issuers(settings)
             running = [
+                tasks.create_task(trusted.run(), name="issuer-keys"),
                 tasks.create_task(_keep_warm(storage, invoker), name="keep-warm"),
                 tasks.create_task(engine.watcher.run(), name="watch"),
                 tasks.create_task(consumer.run(), name="deliver"),
@@ -133,6 +164,9 @@ async def open_services(storage: Storage) -> AsyncIterator[WebServices]:
                 ),
                 audit=storage.audit,
                 journal=journal,
+                tokens=token_issuer(settings, signing, storage.hooks, invoker),
+                desk=token_desk(settings, signing, trusted),
+                limits=_rate_limits(settings),
                 sources=partial(_sources, engine),
                 sync_now=engine.reconciler.sync,
                 plan=engine.reconciler.plan,
@@ -170,6 +204,13 @@ async def _keep_warm(storage: Storage, invoker: Invoker) -> None:
         changed.clear()
 
 
+def _rate_limits(settings: Settings) -> RateLimits:
+    rates = settings.rate_limits.model_dump()
+    return limits_of(
+        {name: None if rate == "unlimited" else Rate(**rate) for name, rate in rates.items()}
+    )
+
+
 def _sources(engine: Engine) -> Sequence[SourceStatus]:
     seen = engine.watcher.status
     row = engine.storage.hooks.table.sources.get(engine.source.id)
@@ -201,49 +242,3 @@ def _quickstart_client(storage: Storage) -> Credentials:
         new_id=new_id,
         new_secret=secrets.token_urlsafe,
     )
-
-
-def _announce(
-    settings: Settings, credentials: Credentials | None, started: Started, port: int
-) -> None:
-    address = settings.public_url.rstrip("/") or f"http://{settings.host}:{port}"
-    started(address, credentials)
-
-
-class _Server(uvicorn.Server):
-    """Says when it listens, and on which port."""
-
-    def __init__(self, config: uvicorn.Config, listening: Callable[[int], None]) -> None:
-        super().__init__(config)
-        self._listening = listening
-        self.failure: Stalled | None = None
-        """Why it never listened."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Stop at SIGTERM and SIGINT, and stay alive to close what is open.
-
-        The library raises the signal again once it has stopped serving, which would end the process
-        before the journal is written and the workers have ended.
-        """
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self.handle_exit, number, None)
-        try:
-            yield
-        finally:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.remove_signal_handler(number)
-
-    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
-        try:
-            await super().startup(sockets)  # type: ignore[arg-type]
-        except SystemExit:  # it has logged the reason; the rest is still to be closed in order
-            self.failure = Stalled(
-                f"The server cannot listen on {self.config.host}:{self.config.port}; "
-                "another program may have the port: choose one with --port."
-            )
-            self.should_exit = True
-        if self.started:
-            port = self.servers[0].sockets[0].getsockname()[1]
-            await anyio.to_thread.run_sync(self._listening, port)

@@ -25,6 +25,7 @@ from app.journal.sqlite import SqliteJournal
 from app.queue.sqlite import SqliteQueue
 from app.vault.sealing import SealingVault
 from app.vault.sealing import open_vault as open_sealing_vault
+from app.vault.signing_keys import SigningKeys
 from config.settings import Settings, load_settings
 from projections.event_log import StoredEventLog
 from projections.follower import Follower
@@ -93,6 +94,19 @@ def open_vault(settings: Settings | None = None) -> Iterator[SealingVault]:
     prepare_data_directory(settings)
     with _vault(settings) as vault:
         yield vault
+
+
+@contextlib.contextmanager
+def open_signing_keys(
+    settings: Settings | None = None, vault: SealingVault | None = None
+) -> Iterator[SigningKeys]:
+    """Open the keys of access tokens, protected by ``vault``, which is opened if not given."""
+    settings = settings or load_settings()
+    lifetime = timedelta(seconds=settings.token_lifetime)
+    with contextlib.nullcontext(vault) if vault else open_vault(settings) as opened:
+        file = settings.data_dir / "signing.db"
+        with contextlib.closing(SigningKeys(file, opened, utc_now, lifetime=lifetime)) as keys:
+            yield keys
 
 
 @contextlib.contextmanager

@@ -23,6 +23,7 @@ from app.cli.output import (
     print_table,
     short,
 )
+from app.cli.trust import CaFile
 from app.domain.errors import Rejected
 from app.domain.outcomes import OutcomeKind
 from app.domain.trigger_catalogue import CONTRACTS, OPTIONAL
@@ -51,9 +52,11 @@ def invoke(
     ] = None,
     url: UrlOption = "http://127.0.0.1:8080",
     token: TokenOption = "",
+    ca_file: CaFile = None,
 ) -> None:
     """Invoke a trigger over HTTP and print the answer; exit code 1 if the hook did not succeed."""
-    answer = post(url, f"/v1/triggers/{trigger}/invoke", token, _payload(trigger, payload))
+    body = _payload(trigger, payload)
+    answer = post(url, f"/v1/triggers/{trigger}/invoke", token, body, ca_file)
     for name in _SHOWN_HEADERS:
         if name in answer.headers:
             console.print(f"{name}: {answer.headers[name]}", style="dim", highlight=False)

@@ -1,4 +1,4 @@
-"""``hookledger keys``: the master keys under which secrets are sealed."""
+"""``hookledger keys``: master keys, under which secrets are sealed, and keys that sign tokens."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 from rich.progress import Progress
 
-from app.bootstrap.storage import open_vault
+from app.bootstrap.storage import open_signing_keys, open_vault
 from app.cli.output import JsonFlag, console, moment, print_json, print_table
 
-group = typer.Typer(help="List and rotate master keys.", no_args_is_help=True)
+group = typer.Typer(help="List and rotate master keys and signing keys.", no_args_is_help=True)
 
 
 @group.command("list")
@@ -47,3 +47,46 @@ def retire(
     with open_vault() as vault:
         vault.retire(key_id)
     console.print(f"Master key `{key_id}` is gone.", markup=False)
+
+
+@group.command("signing")
+def list_signing(*, as_json: JsonFlag = False) -> None:
+    """List the published keys that verify access tokens; the first one signs."""
+    with open_signing_keys() as signing:
+        keys = signing.published()
+    if as_json:
+        print_json(
+            [
+                {
+                    "kid": key.kid,
+                    "created_at": key.created_at,
+                    "published_until": key.published_until,
+                }
+                for key in keys
+            ]
+        )
+        return
+    print_table(
+        ("KEY ID", "CREATED", "PUBLISHED UNTIL"),
+        [(key.kid, moment(key.created_at), moment(key.published_until)) for key in keys],
+        empty="No keys.",
+    )
+
+
+@group.command("rotate-signing")
+def rotate_signing(
+    *,
+    withdraw: Annotated[
+        bool,
+        typer.Option(
+            "--withdraw", help="Stop publishing former keys: tokens they signed are refused."
+        ),
+    ] = False,
+) -> None:
+    """Sign access tokens with a new key; the former verifies until its last token has expired.
+
+    A running server notices at once, and refuses the tokens of withdrawn keys within a minute.
+    """
+    with open_signing_keys() as signing:
+        kid = signing.rotate(withdraw=withdraw)
+    console.print(f"Signing key `{kid}` is in use.", markup=False)

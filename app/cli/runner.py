@@ -11,6 +11,7 @@ import typer
 
 from app.cli.connection import TokenOption, UrlOption, post
 from app.cli.output import JsonFlag, console, print_json
+from app.cli.trust import CaFile
 from app.domain.errors import Rejected
 from app.domain.outcomes import SCRIPT_FILES
 from app.domain.trigger_catalogue import CONTRACTS, OPTIONAL
@@ -37,6 +38,7 @@ def run(
     ] = None,
     url: UrlOption = "http://127.0.0.1:8080",
     token: TokenOption = "",
+    ca_file: CaFile = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Run a script as a trigger's hook and print what came of it; nothing is stored.
@@ -55,7 +57,7 @@ def run(
         if secret:
             body["secrets"] = _pairs(secret, "--secret")
         path = f"/v1/triggers/{what}/run"
-    answer = post(url, path, token, orjson.dumps(body))
+    answer = post(url, path, token, orjson.dumps(body), ca_file)
     told = answer.json()
     if as_json or not answer.is_success:
         print_json(told)

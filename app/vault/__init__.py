@@ -1,5 +1,5 @@
-"""Keys and encryption: the master key ring and the sealing of secret values.
+"""Keys and encryption: master keys, sealed secret values, signed access tokens.
 
-May live here: the only code that imports ``cryptography``. Plain values enter and leave through
-``sealing`` alone, and are never logged, stored or put into an error.
+May live here: the only code that imports ``cryptography`` and ``joserfc``. Plain values enter and
+leave through ``sealing`` alone, and are never logged, stored or put into an error.
 """

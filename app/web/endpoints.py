@@ -53,8 +53,9 @@ class Operation:
     """Name of the schema of the request's body; None if there is no body."""
     body_required: bool = False
     body_limit: int = BODY_LIMIT
-    body_forms: bool = False
-    """Whether a form is read too, if the content type says that it is one."""
+    body_types: tuple[str, ...] = (JSON,)
+    """Media types that are read; JSON is read whatever the content type says, unless that is one of
+    the others."""
     positioned: bool = False
     """Whether it honours ``Hookledger-Min-Position`` and says its position."""
     problems: tuple[str, ...] = ()

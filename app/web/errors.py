@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import ClassVar
 
@@ -14,6 +15,7 @@ from app.domain.errors import (
     Unauthenticated,
 )
 from app.domain.revisions import Position
+from app.web.rate_limits import Allowance
 
 
 class MissingToken(Unauthenticated):
@@ -24,9 +26,11 @@ class MissingScope(Forbidden):
     """The client may not do this."""
 
     def __init__(self, *scopes: str) -> None:
-        listed = " or ".join(f"`{scope}`" for scope in scopes)
-        super().__init__(f"This needs the scope {listed}, which the client does not have.")
+        wanted = "the scope" if len(scopes) == 1 else "one of the scopes"
+        named = ", ".join(f"`{scope}`" for scope in scopes)
+        super().__init__(f"This needs {wanted} {named}, which the client does not have.")
         self.scopes = scopes
+        self.scope = " ".join(scopes)
 
 
 class NoRoute(NotFound):
@@ -47,6 +51,23 @@ class TooLarge(HookledgerError):
     """The body is larger than this server reads."""
 
     slug: ClassVar[str] = "too-large"
+
+
+class TooSlow(HookledgerError):
+    """The request did not arrive in time."""
+
+    slug: ClassVar[str] = "too-slow"
+
+
+class TooManyRequests(HookledgerError):
+    """The caller asks more often than it may."""
+
+    slug: ClassVar[str] = "too-many-requests"
+
+    def __init__(self, allowance: Allowance) -> None:
+        self.allowance = allowance
+        self.retry_after = max(1, math.ceil(allowance.wait))
+        super().__init__(f"The rate limit is reached; try again in {self.retry_after} s.")
 
 
 class RevisionRefused(Rejected):

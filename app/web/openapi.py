@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from app.domain.clients import SCOPES
-from app.web.endpoints import FORM, JSON, Operation
+from app.web.endpoints import JSON, Operation
 from app.web.limits import MIN_POSITION
 from app.web.management.schemas import MANAGEMENT_SCHEMAS
 from app.web.parameters import Parameter
@@ -54,6 +54,18 @@ HEADERS: Mapping[str, Mapping[str, Any]] = {
         "description": "Seconds to wait; absent if a person must act first.",
         "schema": {"type": "integer", "minimum": 0},
     },
+    "X-RateLimit-Limit": {
+        "description": "Requests that may come at once.",
+        "schema": {"type": "integer", "minimum": 1},
+    },
+    "X-RateLimit-Remaining": {
+        "description": "How many of them may still come.",
+        "schema": {"type": "integer", "minimum": 0},
+    },
+    "X-RateLimit-Reset": {
+        "description": "Seconds since 1970 when there is one more.",
+        "schema": {"type": "integer", "minimum": 0},
+    },
     "Allow": {"description": "Methods of this path.", "schema": {"type": "string"}},
 }
 """Headers of answers, by name."""
@@ -62,10 +74,18 @@ _DESCRIPTION = (
     "Invoke triggers; read hooks, history and what hooks did. Everything that is not a hook's "
     "answer is a problem document (RFC 9457), whose `type` a program may rely on."
 )
+RATE_LIMIT_HEADERS = (
+    "Retry-After",
+    "X-RateLimit-Limit",
+    "X-RateLimit-Remaining",
+    "X-RateLimit-Reset",
+)
+"""Of a refusal; the last three of every answer to a client whose requests are limited."""
 _PROBLEM_HEADERS = {
     401: ("WWW-Authenticate",),
     403: ("WWW-Authenticate",),
     405: ("Allow",),
+    429: RATE_LIMIT_HEADERS,
     503: ("Retry-After",),
 }
 
@@ -113,9 +133,9 @@ def problems_of(operation: Operation) -> frozenset[str]:
 def _implied(operation: Operation) -> Iterator[str]:
     yield "rejected"  # every query string is checked
     if operation.scope is not None:
-        yield from ("unauthenticated", "forbidden")
+        yield from ("unauthenticated", "forbidden", "too-many-requests")
     if operation.method == "POST":
-        yield "too-large"
+        yield from ("too-large", "too-slow")
     if operation.positioned:
         yield "transient"
 
@@ -139,13 +159,12 @@ def _described(operation: Operation) -> Document:
 
 
 def _body(operation: Operation, schema: str) -> Document:
-    unless = " unless that is a form's" if operation.body_forms else ""
-    media = (JSON, FORM) if operation.body_forms else (JSON,)
+    unless = "" if operation.body_types == (JSON,) else " unless that is a form's"
     return {
         "description": f"At most {operation.body_limit} bytes; read as JSON whatever its content "
         f"type{unless}.",
         "required": operation.body_required,
-        "content": {each: {"schema": reference(schema)} for each in media},
+        "content": {each: {"schema": reference(schema)} for each in operation.body_types},
     }
 
 

@@ -20,7 +20,7 @@ from starlette.types import Scope
 
 from app.domain.errors import HookledgerError, Problem, Transient, Unauthenticated
 from app.domain.outcomes import OutcomeKind
-from app.web.errors import MissingScope, MissingToken, WrongMethod
+from app.web.errors import MissingScope, MissingToken, TooManyRequests, WrongMethod
 
 _log = logging.getLogger("hookledger.web")
 
@@ -87,6 +87,12 @@ PROBLEM_TYPES: Mapping[str, ProblemType] = {
             409,
             "Read the present state, and decide again on it.",
         ),
+        ProblemType(
+            "too-slow",
+            "The request did not arrive in time",
+            408,
+            "Send head and body without pauses; the connection was closed.",
+        ),
         ProblemType("too-large", "The body is too large", 413, "Send a smaller body."),
         ProblemType(
             "revision-rejected",
@@ -94,6 +100,13 @@ PROBLEM_TYPES: Mapping[str, ProblemType] = {
             422,
             "Correct every entry of `problems` in a new commit; "
             "what was in force before stays in force.",
+        ),
+        ProblemType(
+            "too-many-requests",
+            "The rate limit is reached",
+            429,
+            "Try again after the seconds in the header `Retry-After`; "
+            "`X-RateLimit-Remaining` tells beforehand.",
         ),
         ProblemType(
             "error",
@@ -265,5 +278,6 @@ _HEADERS: tuple[tuple[type[HookledgerError], Callable[[Any], Mapping[str, str]]]
         lambda error: _challenge(error="insufficient_scope", scope=" ".join(error.scopes)),
     ),
     (Transient, lambda error: {"retry-after": str(max(1, math.ceil(error.retry_after)))}),
+    (TooManyRequests, lambda error: {"retry-after": str(error.retry_after)}),
     (WrongMethod, lambda error: {"allow": error.allowed}),
 )

@@ -1,7 +1,8 @@
 """Every route of the server, and the ASGI application made of them.
 
-No middleware: each endpoint guards itself, so that the hot path pays for nothing it does not use.
-For the same reason an invocation is recognised before Starlette looks for a route.
+Each endpoint guards itself, so that the hot path pays for nothing it does not use; before them all
+stands only the edge. For the same reason an invocation is recognised before Starlette looks for a
+route.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import orjson
 from starlette.routing import Route, Router, compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.web import history, hooks, journal, operations, runner, sync
+from app.web import history, hooks, journal, oauth, operations, runner, sync
+from app.web.edge import Edge
 from app.web.endpoints import Endpoint, Operation
 from app.web.exchange import ByMethod, Exchange, nothing_here
 from app.web.invoke import INVOKE, InvokeEndpoint
@@ -21,6 +23,7 @@ from app.web.management import hooks as management_hooks
 from app.web.management import secrets as management_secrets
 from app.web.management.errors import error_answer
 from app.web.management.exchange import BASE, ManagementEndpoint, ManagementExchange
+from app.web.oauth import ISSUE_TOKEN, TokenEndpoint
 from app.web.openapi import openapi_document
 from app.web.problems import problem_answer
 from app.web.services import WebServices
@@ -31,6 +34,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *history.ENDPOINTS,
     *sync.ENDPOINTS,
     *journal.ENDPOINTS,
+    *oauth.ENDPOINTS,
     *operations.ENDPOINTS,
 )
 
@@ -43,17 +47,26 @@ MANAGEMENT: tuple[ManagementEndpoint, ...] = (
 
 OPERATIONS: tuple[Operation, ...] = (
     INVOKE,
+    ISSUE_TOKEN,
     *(endpoint.operation for endpoint in ENDPOINTS),
     *(endpoint.operation for endpoint in MANAGEMENT),
 )
 """All that is served; the first is looked for first."""
 
 
-def build_app(services: WebServices) -> Router:
+def build_app(services: WebServices) -> Edge:
     """Make the application; needs no lifespan of its own."""
+    return Edge(build_router(services), services)
+
+
+def build_router(services: WebServices) -> Router:
+    """Make the application without its edge."""
     openapi = orjson.dumps(openapi_document(OPERATIONS, services.version))
     invoke = InvokeEndpoint(services)
-    by_path: dict[str, dict[str, ASGIApp]] = {INVOKE.path: {INVOKE.method: invoke}}
+    by_path: dict[str, dict[str, ASGIApp]] = {
+        INVOKE.path: {INVOKE.method: invoke},
+        ISSUE_TOKEN.path: {ISSUE_TOKEN.method: TokenEndpoint(services)},
+    }
     for endpoint in ENDPOINTS:
         operation = endpoint.operation
         exchange = Exchange(endpoint, services, openapi)

@@ -14,6 +14,7 @@ from app.application.status import SyncState
 from app.domain.definitions import Mode, OnError
 from app.domain.outcomes import Language, Level, OutcomeKind
 from app.domain.plans import ChangeKind
+from app.web.oauth_schemas import OAUTH_SCHEMAS
 from app.web.schema_parts import (
     COMMIT,
     COUNT,
@@ -268,5 +269,6 @@ SCHEMAS: Mapping[str, Schema] = {
             "logs": list_of(object_of(_LINE)) | {"description": "The hook's last lines."},
         },
     ),
+    **OAUTH_SCHEMAS,
 }
 """Every schema, by name."""

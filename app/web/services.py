@@ -9,13 +9,16 @@ from typing import TypeVar
 import anyio
 import anyio.to_thread
 
+from app.application.accept_tokens import TokenDesk
 from app.application.hook_writer import HookWriter
 from app.application.invoke import Invoker
+from app.application.issue_tokens import TokenIssuer
 from app.application.ports import AuditLog, HookTable, Journal
 from app.application.reconcile import SyncResult
 from app.application.run_draft import DraftRunner
 from app.application.status import Readiness, SourceStatus
 from app.domain.plans import Plan
+from app.web.rate_limits import RateLimits
 
 T = TypeVar("T")
 
@@ -37,6 +40,9 @@ class WebServices:
     writer: HookWriter
     audit: AuditLog
     journal: Journal
+    tokens: TokenIssuer
+    desk: TokenDesk
+    limits: RateLimits
     sources: Callable[[], Sequence[SourceStatus]]
     """Answers from memory."""
     sync_now: Callable[[], Awaitable[SyncResult]]

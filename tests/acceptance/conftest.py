@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
 import threading
@@ -129,11 +130,17 @@ class Server:
         raise AssertionError(f"{path} never came to it: {answer}")
 
 
+def trust(workspace: Workspace) -> ssl.SSLContext | bool:
+    """Trust the workspace's own authority, if it has one."""
+    authority = workspace.root / "var" / "tls" / "ca.pem"
+    return ssl.create_default_context(cafile=authority) if authority.exists() else True
+
+
 @contextlib.contextmanager
-def serving(workspace: Workspace) -> Iterator[Server]:
+def serving(workspace: Workspace, *options: str) -> Iterator[Server]:
     with (workspace.root / "server.log").open("a") as log:
         process = subprocess.Popen(
-            [*COMMAND, "serve", "--quickstart", "--port", "0"],
+            [*COMMAND, "serve", "--quickstart", "--port", "0", *options],
             cwd=workspace.root,
             env=workspace.env(),
             stdout=subprocess.PIPE,
@@ -146,14 +153,15 @@ def serving(workspace: Workspace) -> Iterator[Server]:
         address = token = ""
         assert process.stdout is not None
         for line in process.stdout:
-            address = m[1] if (m := re.search(r"serves on (http://\S+)", line)) else address
+            address = m[1] if (m := re.search(r"serves on (https?://\S+)", line)) else address
             token = m[1] if (m := re.search(r"(hlt_\S+)", line)) else token
             if address and token:
                 break
         watchdog.cancel()
         assert token, (workspace.root / "server.log").read_text()
         headers = {"authorization": f"Bearer {token}"}
-        with httpx.Client(base_url=address, headers=headers, timeout=30) as client:
+        trusted = trust(workspace)
+        with httpx.Client(base_url=address, headers=headers, timeout=30, verify=trusted) as client:
             yield Server(process, address, token, client)
     finally:
         watchdog.cancel()
@@ -186,6 +194,6 @@ def server(workspace: Workspace) -> Iterator[Server]:
 
 
 @pytest.fixture
-def start(workspace: Workspace) -> Callable[[], AbstractContextManager[Server]]:
+def start(workspace: Workspace) -> Callable[..., AbstractContextManager[Server]]:
     """Start a server on the workspace; may be called again after the first has stopped."""
-    return lambda: serving(workspace)
+    return lambda *options: serving(workspace, *options)

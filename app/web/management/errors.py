@@ -23,7 +23,14 @@ from app.domain.errors import (
 )
 from app.domain.hooks import HookNotFound, OwnedBySource, SecretNotFound, SecretTaken
 from app.domain.names import NameTaken
-from app.web.errors import MissingScope, MissingToken, NoRoute, TooLarge, WrongMethod
+from app.web.errors import (
+    MissingScope,
+    MissingToken,
+    NoRoute,
+    TooLarge,
+    TooManyRequests,
+    WrongMethod,
+)
 from app.web.formats import json_text
 from app.web.problems import headers_of, log_unexpected
 
@@ -85,6 +92,7 @@ ERROR_CODES: tuple[tuple[type[HookledgerError], ErrorCode], ...] = (
     (OwnedBySource, ErrorCode("hook_owned_by_source", 409, "git owns the hook: commit instead")),
     (Conflict, ErrorCode("conflict", 409, "the request contradicts the present state")),
     (TooLarge, ErrorCode("payload_too_large", 413, "the body is over the limit")),
+    (TooManyRequests, ErrorCode("too_many_requests", 429, "wait for `Retry-After` seconds")),
     (Stalled, ErrorCode("stalled", 503, "a person must act first")),
     (Transient, ErrorCode("temporarily_unavailable", 503, "try again after `Retry-After` seconds")),
     (HookledgerError, ErrorCode("internal_error", 500, "the server failed")),
@@ -107,6 +115,8 @@ def error_answer(error: HookledgerError, scope: Scope) -> Response:  # noqa: ARG
             message = f"Insufficient scope, expected any of: {','.join(error.scopes)}"
         case HookNotFound():
             message = "Error: Hook does not exist"
+        case TooManyRequests():
+            message = "Global limit has been reached"
     return _answer(kind, message, members, headers_of(error))
 
 

@@ -11,7 +11,7 @@ from app.application.views import HookRow
 from app.application.write_hooks import WrittenHook
 from app.domain.hooks import HookNotFound
 from app.domain.trigger_catalogue import CONTRACTS
-from app.web.endpoints import JSON, Answered
+from app.web.endpoints import FORM, JSON, Answered
 from app.web.management.bodies import read_draft, read_patch
 from app.web.management.exchange import (
     BASE,
@@ -125,7 +125,7 @@ ENDPOINTS = (
             scope="create:hooks",
             body="ManagedHookDraft",
             body_required=True,
-            body_forms=True,
+            body_types=(JSON, FORM),
             answers={
                 201: Answered("The hook.", {JSON: "ManagedHook"}, POSITION),
                 **failures(409, 413),
@@ -162,7 +162,7 @@ ENDPOINTS = (
             parameters=(HOOK,),
             body="ManagedHookPatch",
             body_required=True,
-            body_forms=True,
+            body_types=(JSON, FORM),
             answers={
                 200: Answered("The hook.", {JSON: "ManagedHook"}, POSITION),
                 **failures(404, 409, 413),

@@ -16,7 +16,7 @@ def failures(*statuses: int) -> Mapping[int, Answered]:
     """Return the answers with these statuses, and those that any operation may give."""
     return {
         status: Answered(_described(status), {JSON: "ManagementError"})
-        for status in sorted({400, 401, 403, 500, 503, *statuses})
+        for status in sorted({400, 401, 403, 429, 500, 503, *statuses})
     }
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from starlette.responses import Response
 
 from app.domain.secrets import MASK
-from app.web.endpoints import JSON, Answered
+from app.web.endpoints import FORM, JSON, Answered
 from app.web.management.bodies import read_names, read_secrets
 from app.web.management.exchange import (
     BASE,
@@ -93,7 +93,7 @@ ENDPOINTS = (
             parameters=(HOOK,),
             body="SecretValues",
             body_required=True,
-            body_forms=True,
+            body_types=(JSON, FORM),
             answers={
                 201: Answered("They are set.", {JSON: "Nothing"}, POSITION),
                 **failures(404, 409, 413),
@@ -112,7 +112,7 @@ ENDPOINTS = (
             parameters=(HOOK,),
             body="SecretValues",
             body_required=True,
-            body_forms=True,
+            body_types=(JSON, FORM),
             answers={
                 201: Answered("They are set.", {JSON: "Nothing"}, POSITION),
                 **failures(404, 409, 413),

@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from config.settings import DEFAULTS, Settings, SettingsError, load_settings
+from config.settings import DEFAULTS, Rate, Settings, SettingsError, load_settings
 
 
 def test_every_setting_has_a_documented_default() -> None:
     lines = DEFAULTS.read_text().splitlines()
     for name in Settings.model_fields:
-        (index,) = [i for i, line in enumerate(lines) if line.startswith(f"{name} = ")]
+        beginnings = (f"{name} = ", f"{name}.")
+        index, *others = [i for i, line in enumerate(lines) if line.startswith(beginnings)]
+        assert not others or lines[index].startswith(f"{name}."), f"{name} stands there twice"
         above = index - 1
         while lines[above] and not lines[above].startswith("#"):
             above -= 1
@@ -36,12 +38,56 @@ def test_the_environment_wins_over_the_file_and_the_file_over_the_default(
     assert load_settings(port=3333).port == 3333
 
 
+def test_lists_may_be_written_with_commas_in_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HOOKLEDGER_AUDIENCE", "https://a.example/, https://b.example/")
+    assert load_settings().audience == ("https://a.example/", "https://b.example/")
+
+
+def test_one_rate_limit_may_be_changed_and_the_others_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text(
+        '[rate_limits]\nreads = "unlimited"\nmanagement = { burst = 9, per_second = 3 }\n'
+    )
+    monkeypatch.setenv("HOOKLEDGER_CONFIG", str(own))
+    monkeypatch.setenv("HOOKLEDGER_RATE_LIMITS", '{"management": {"burst": 7}}')
+    limits = load_settings().rate_limits
+    assert limits.reads == limits.invocations == "unlimited"
+    assert limits.management == Rate(burst=7, per_second=3)
+    assert limits.tokens == Rate(burst=30, per_second=1)
+
+
+def test_issuers_are_tables_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = tmp_path / "own.toml"
+    table = """[[trusted_issuers]]
+name = "corporate"
+issuer = "https://login.example.com/"
+jwks = "https://login.example.com/.well-known/jwks.json"
+audience = ["https://hooks.example.com/"]
+scopes = { "hooks.run" = ["invoke:triggers"] }
+"""
+    own.write_text(table)
+    monkeypatch.setenv("HOOKLEDGER_CONFIG", str(own))
+    (issuer,) = load_settings().trusted_issuers
+    assert issuer.scopes == {"hooks.run": ("invoke:triggers",)}
+    own.write_text(
+        table.replace("https://login.example.com/.well", "http://login.example.com/.well")
+    )
+    with pytest.raises(SettingsError, match="JWKS"):
+        load_settings()
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "named"),
     [
         ("HOOKLEDGER_PORT", "http", "HOOKLEDGER_PORT"),
         ("HOOKLEDGER_ISOLATION", "none", "HOOKLEDGER_ISOLATION"),
         ("HOOKLEDGER_DATABASE_URL", "mysql://x", "HOOKLEDGER_DATABASE_URL"),
+        ("HOOKLEDGER_RATE_LIMITS", '{"reads": {"burst": 0}}', "RATE_LIMITS.READS"),
+        ("HOOKLEDGER_RATE_LIMITS", '{"reeds": "unlimited"}', "RATE_LIMITS.REEDS"),
         ("HOOKLEDGER_PROT", "1", "HOOKLEDGER_PROT"),
         ("HOOKLEDGER_CONFIG", "/nowhere.toml", "/nowhere.toml"),
     ],

@@ -12,7 +12,17 @@ from app.web.routes import OPERATIONS
 
 TOKEN = "hlt_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG"
 GUARDED = [o for o in OPERATIONS if o.scope and o.problem_documents]
-OPEN = {"/", "/healthz", "/readyz", "/openapi.json", "/problems/{slug}"}
+OPEN = {
+    "/",
+    "/healthz",
+    "/readyz",
+    "/openapi.json",
+    "/problems/{slug}",
+    "/oauth/token",
+    "/.well-known/jwks.json",
+    "/.well-known/oauth-authorization-server",
+    "/.well-known/openid-configuration",
+}
 
 
 def reachable(path: str) -> str:
@@ -152,3 +162,48 @@ def test_an_invocation_leaves_no_line_of_its_own(
     site.put(make_hook())
     site.invoke()
     assert [record for record in caplog.records if record.name == "hookledger.web"] == []
+
+
+def test_a_signed_token_speaks_for_its_client_and_no_more_scopes_than_it_names(site: Any) -> None:
+    claims = {"azp": "client-0", "scope": "read:audit", "exp": 2e9}
+    token = site.signer.sign(claims)
+    assert site.get("/v1/audit", token=token).status_code == 200
+    assert site.get("/v1/hooks", token=token).status_code == 403
+
+
+def test_a_signed_token_gives_nothing_that_its_client_lost(site: Any) -> None:
+    site.let_in("hlt_small", "read:hooks")
+    token = site.signer.sign({"azp": "client-1", "scope": "read:hooks read:audit", "exp": 2e9})
+    assert site.get("/v1/hooks", token=token).status_code == 200
+    assert site.get("/v1/audit", token=token).status_code == 403
+
+
+def test_a_revoked_client_is_refused_at_once_with_a_signed_token_that_was_good(site: Any) -> None:
+    token = site.signer.sign({"azp": "client-0", "scope": "read:audit", "exp": 2e9})
+    assert site.get("/v1/audit", token=token).status_code == 200
+    table = site.hooks.table
+    revoked = {key: replace(client, revoked=True) for key, client in table.clients.items()}
+    site.hooks.table = replace(table, clients=revoked)
+    assert site.get("/v1/audit", token=token).status_code == 401
+    site.hooks.table = replace(table, clients={})
+    assert site.get("/v1/audit", token=token).status_code == 401
+
+
+def test_a_token_of_a_trusted_issuer_is_named_with_its_issuer(site: Any, make_hook: Any) -> None:
+    site.put(make_hook())
+    claims = {"by": "corporate", "azp": "ada", "scope": "invoke:triggers", "exp": 2e9}
+    assert site.invoke(token=site.signer.sign(claims)).status_code == 200
+    assert site.journal.records[0].caller == "corporate|ada"
+    assert site.get("/v1/audit", token=next(iter(site.signer.signed))).status_code == 403
+
+
+def test_one_of_several_scopes_is_enough_where_any_will_do(site: Any) -> None:
+    from app.web.auth import admit
+    from app.web.errors import MissingScope
+
+    site.let_in("hlt_one", "read:audit")
+    given = authorization(b"Bearer hlt_one")
+    table = site.hooks.table
+    assert admit(table, given, "read:hooks", "read:audit").id == "client-1"
+    with pytest.raises(MissingScope, match="one of the scopes `read:hooks`, `update:hooks`"):
+        admit(table, given, "read:hooks", "update:hooks")

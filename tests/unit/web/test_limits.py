@@ -217,3 +217,104 @@ def test_an_export_that_breaks_is_cut_off_rather_than_ended(
         assert answer.status_code == 200
         with pytest.raises(httpx.RemoteProtocolError):
             answer.read()
+
+
+@pytest.fixture
+def impatient(site: Any, make_hook: Any) -> Iterator[int]:
+    """A server that waits for nothing."""
+    from app.web.connections import patient_protocol
+
+    site.put(make_hook())
+    config = uvicorn.Config(
+        build_app(site.services),
+        http=patient_protocol(header_seconds=0.1, request_seconds=0.3),
+        lifespan="off",
+        log_config=None,
+    )
+    server = uvicorn.Server(config)
+    listening = socket.create_server(("127.0.0.1", 0))
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve([listening])))
+    thread.start()
+    yield listening.getsockname()[1]
+    server.should_exit = True
+    thread.join(10)
+    listening.close()
+    assert not thread.is_alive()
+
+
+HEAD = f"POST {PATH} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {TOKEN}\r\n".encode()
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"P",
+        HEAD,
+        HEAD + b"content-length: 100\r\n\r\n",
+        HEAD + b"content-length: 100\r\n\r\n{",
+        HEAD + b"transfer-encoding: chunked\r\n\r\n5\r\n{",
+    ],
+)
+def test_a_request_that_does_not_come_is_cut_off_with_a_problem(
+    impatient: int, site: Any, sent: bytes
+) -> None:
+    with socket.create_connection(("127.0.0.1", impatient), timeout=10) as connection:
+        connection.sendall(sent)
+        answer = b""
+        while chunk := connection.recv(65536):
+            answer += chunk
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+    assert b"connection: close" in head
+    assert orjson.loads(body)["type"] == "/problems/too-slow"
+    assert site.runner.calls == []
+
+
+def test_a_request_that_trickles_in_is_cut_off_too(impatient: int, site: Any) -> None:
+    pause = threading.Event()
+    with socket.create_connection(("127.0.0.1", impatient), timeout=10) as connection:
+        connection.sendall(HEAD + b"content-length: 1000\r\n\r\n")
+        with contextlib.suppress(ConnectionError):
+            for _ in range(500):
+                connection.sendall(b" ")
+                pause.wait(0.01)
+            raise AssertionError("it was read on and on")
+    assert site.runner.calls == []
+
+
+def test_a_slow_answer_is_waited_for(impatient: int, site: Any) -> None:
+    original = site.runner.run
+
+    async def slow(version: Any, call: Any) -> Any:
+        await asyncio.sleep(0.7)
+        return await original(version, call)
+
+    site.runner.run = slow
+    with httpx.Client(base_url=f"http://127.0.0.1:{impatient}", headers=HEADERS) as client:
+        assert client.post(PATH, content=padded(1000)).status_code == 200
+        assert client.post(PATH, content=padded(1000)).status_code == 200
+
+
+def test_beyond_the_most_connections_requests_are_refused(site: Any) -> None:
+    config = uvicorn.Config(
+        build_app(site.services),
+        http="httptools",
+        lifespan="off",
+        log_config=None,
+        limit_concurrency=3,
+    )
+    server = uvicorn.Server(config)
+    listening = socket.create_server(("127.0.0.1", 0))
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve([listening])))
+    thread.start()
+    address = listening.getsockname()
+    try:
+        idle = [socket.create_connection(address, timeout=10) for _ in range(3)]
+        assert httpx.get(f"http://127.0.0.1:{address[1]}/healthz").status_code == 503
+        for connection in idle:
+            connection.close()
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        listening.close()

@@ -17,7 +17,7 @@ from app.domain.clients import SCOPES
 from app.web.endpoints import Operation
 from app.web.openapi import HEADERS, problems_of
 from app.web.problems import PROBLEM_TYPES
-from app.web.routes import OPERATIONS, build_app
+from app.web.routes import OPERATIONS, build_router
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def every(node: Any, key: str) -> Iterator[Any]:
 
 def test_it_lists_exactly_what_is_served(site: Any, document: Any) -> None:
     served = set()
-    for route in build_app(site.services).routes:
+    for route in build_router(site.services).routes:
         assert isinstance(route, Route)
         path = re.sub(r"\{\w+\}", "x", route.path)
         allowed = site.ask("OPTIONS", path).headers["allow"].split(", ")

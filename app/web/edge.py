@@ -1,0 +1,77 @@
+"""What every request passes before its route, and every answer after it: tokens and rate limits.
+
+Of a class without a limit, as invocations are by default, neither token nor bucket is looked at
+here; only the status of the answer is.
+"""
+
+from __future__ import annotations
+
+import time
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.domain.errors import HookledgerError
+from app.web.auth import caller, signed_tokens
+from app.web.errors import TooManyRequests
+from app.web.exchange import note, reply
+from app.web.rate_limits import Allowance, address_of
+from app.web.refusals import too_many_answer
+from app.web.services import WebServices
+
+_UNAUTHENTICATED = 401
+
+
+class Edge:
+    """An ASGI application around the routes."""
+
+    def __init__(self, app: ASGIApp, services: WebServices) -> None:
+        self._app = app
+        self._hooks = services.hooks
+        self._desk = services.desk
+        self._limits = services.limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        signed_tokens.set(self._desk)
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        allowance = self._charged(scope)
+        if allowance is not None and allowance.wait:
+            await _refuse(allowance, scope, receive, send)
+            return
+        refused = False
+
+        async def tell(message: Message) -> None:
+            nonlocal allowance, refused
+            if refused:
+                return
+            if message["type"] == "http.response.start":
+                if message["status"] == _UNAUTHENTICATED and self._limits.failures is not None:
+                    allowance = self._limits.failures.take(address_of(scope))
+                    if allowance.wait:
+                        refused = True
+                        await _refuse(allowance, scope, receive, send)
+                        return
+                if allowance is not None:
+                    message["headers"] = [*message.get("headers", ()), *allowance.headers]
+            await send(message)
+
+        await self._app(scope, receive, tell)
+
+    def _charged(self, scope: Scope) -> Allowance | None:
+        """Take from the bucket of the calling client; who is not known, the route tells."""
+        buckets = self._limits.of(scope)
+        if buckets is None:
+            return None
+        try:
+            client = caller(self._hooks.table, scope["headers"])
+        except HookledgerError:
+            return None
+        return buckets.take(client.id)
+
+
+async def _refuse(allowance: Allowance, scope: Scope, receive: Receive, send: Send) -> None:
+    started = time.perf_counter()
+    response = too_many_answer(TooManyRequests(allowance), scope)
+    await reply(response, scope, receive, send)
+    note(scope, response.status_code, started, None)
