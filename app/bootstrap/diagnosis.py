@@ -13,6 +13,7 @@ from app.bootstrap.tls import served_certificate
 from app.domain.errors import HookledgerError
 from app.runtime.doctor import probe
 from app.runtime.isolation import LayerReport, demand, level_of
+from app.runtime.node_inspection import find_program
 from config.settings import Settings
 
 
@@ -29,7 +30,7 @@ class Diagnosis:
 
 def diagnose(settings: Settings) -> Diagnosis:
     """Probe isolation in throw-away processes, and look at data, key file and repository."""
-    reports = probe(settings.worker_uid_base)
+    reports = probe(settings.worker_uid_base, node=find_program(), data_dir=settings.data_dir)
     layers = tuple(
         Check(f"isolation: {report.name}", report.in_force, _detail(report)) for report in reports
     )
@@ -50,7 +51,9 @@ def _confined(settings: Settings, reports: Sequence[LayerReport]) -> bool:
 
 
 def _detail(report: LayerReport) -> str:
-    return "in force" if report.in_force else f"{report.why_not}. {report.remedy}"
+    if report.in_force:
+        return f"in force: {report.found}" if report.found else "in force"
+    return f"{report.why_not}. {report.remedy}"
 
 
 def _data(settings: Settings) -> Check:

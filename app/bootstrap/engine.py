@@ -85,6 +85,7 @@ async def open_runner(
         worker_uid_base=settings.worker_uid_base,
         max_workers_total=settings.max_workers,
         max_memory=settings.max_memory,
+        data_dir=settings.data_dir,
     )
     await runner.start()
     try:

@@ -35,6 +35,13 @@ def serve(
             "--quickstart", help="Make a client with every scope and print a call that works."
         ),
     ] = False,
+    insecure: Annotated[
+        bool,
+        typer.Option(
+            "--insecure",
+            help="Serve even where hooks cannot be isolated well enough; run only hooks you trust.",
+        ),
+    ] = False,
     local_tls: Annotated[
         bool,
         typer.Option(
@@ -46,7 +53,8 @@ def serve(
 
     SIGHUP makes a server with a certificate take up the renewed files.
     """
-    settings = load_settings(host=host, port=port)
+    isolation = "best-effort" if insecure else None
+    settings = load_settings(host=host, port=port, isolation=isolation)
     authority: Path | None = None
     if local_tls:
         made = local_certificates(settings)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import signal
 import subprocess
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
 from app.domain.errors import Stalled
+from app.runtime.control_groups import ControlGroups
 from app.runtime.inside.node_program import NodeProgram
 from app.runtime.interpreter import ENVIRONMENT, command
-from app.runtime.isolation import DATA_DIRECTORY, NODE, PACKAGES, LayerReport
+from app.runtime.isolation import DATA_DIRECTORY, GROUPS, NODE, PACKAGES, LayerReport
 
 _PATIENCE = 60.0
 
@@ -31,6 +35,9 @@ _REMEDIES = {
     "process descriptors": "Use a kernel of 5.3 or newer; a container engine must not filter "
     "pidfd_open and pidfd_send_signal.",
     NODE: "Node.js, its libraries and this program's code must be readable by every user.",
+    GROUPS: "Hooks are bounded without, by process. For a second bound: with systemd, "
+    "`Delegate=memory pids cpu` for the service; in a container, a writable /sys/fs/cgroup with "
+    "these controllers, and the server as the only process of its group.",
     PACKAGES: "Let every user read and pass through the folder, and those it is in.",
     DATA_DIRECTORY: "Put the data directory elsewhere, or install what is in the way elsewhere.",
     "standard library": "Install Python where every user may read it; until then hooks can import "
@@ -78,14 +85,38 @@ def probe(
         raise Stalled(
             f"The isolation layers could not be tried: {error}. {said.decode(errors='replace')}"
         ) from error
+    results.append([GROUPS, _try_groups()])
     if isinstance(node, str):
         results.append([NODE, node])
-    version = node.version if isinstance(node, NodeProgram) else ""
-    return tuple(_report(name, why_not, version) for name, why_not in results)
+    found = {NODE: f"version {node.version}" if isinstance(node, NodeProgram) else ""}
+    return tuple(_report(name, why_not, found.get(name, "")) for name, why_not in results)
 
 
-def _report(name: str, why_not: str, node_version: str) -> LayerReport:
+def _report(name: str, why_not: str, found: str) -> LayerReport:
     if not why_not:
-        return LayerReport(name, in_force=True, found=node_version if name == NODE else "")
+        return LayerReport(name, in_force=True, found=found)
     remedy = _NAMESPACE if name.endswith(" namespace") else _REMEDIES[name]
     return LayerReport(name, in_force=False, why_not=why_not, remedy=remedy)
+
+
+def _try_groups() -> str:
+    """Return why no process can be bounded by a control group, or nothing."""
+    try:
+        with contextlib.closing(ControlGroups.open()) as groups, _start_glutton() as glutton:
+            groups.place("doctor", glutton.pid, memory_bytes=0)
+            glutton.communicate(b"go", timeout=_PATIENCE)
+    except (OSError, subprocess.SubprocessError) as error:
+        return str(error)
+    killed = glutton.returncode == -signal.SIGKILL
+    return "" if killed else "the limit was accepted but more memory was granted"
+
+
+def _start_glutton() -> subprocess.Popen[bytes]:
+    code = "import sys; sys.stdin.read(2); bytearray(b'x' * (256 << 20))"
+    return subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", code],
+        env=ENVIRONMENT,
+        cwd="/",
+        stdin=subprocess.PIPE,
+        start_new_session=True,
+    )

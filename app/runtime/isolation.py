@@ -16,6 +16,7 @@ Policy = Literal["required", "best-effort"]
 Level = Literal["full", "container", "insufficient"]
 
 NODE = "Node.js"
+GROUPS = "control groups"
 PACKAGES = "packages"
 DATA_DIRECTORY = "data directory"
 
@@ -84,7 +85,7 @@ def demand(policy: Policy, reports: Sequence[LayerReport]) -> None:
         raise Stalled(
             "Hooks cannot be isolated here, so none is run. Grant what is missing"
             + (
-                ', or set isolation = "best-effort" to run trusted hooks only.'
+                ', or set isolation = "best-effort" (`serve --insecure`) to run trusted hooks only.'
                 if policy == "required"
                 else "."
             ),

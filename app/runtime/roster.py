@@ -17,6 +17,7 @@ from typing import NamedTuple
 from app.domain.errors import Stalled
 from app.domain.outcomes import OutcomeKind
 from app.runtime.alarms import Alarm
+from app.runtime.control_groups import ControlGroups, process_behind
 from app.runtime.inside.plans import Plan
 from app.runtime.launcher import Launcher, LauncherDown, WorkerKind
 from app.runtime.owners import Owner
@@ -47,13 +48,24 @@ class WorkerRoster:
     """
 
     def __init__(
-        self, plan: Plan, *, first_uid: int | None, most: int, most_memory: int, reserve: int
+        self,
+        plan: Plan,
+        *,
+        first_uid: int | None,
+        most: int,
+        most_memory: int,
+        reserve: int,
+        groups: ControlGroups | None = None,
     ) -> None:
-        """Make a roster; ``reserve`` Node.js workers are started ahead, if the plan has any."""
+        """Make a roster; ``reserve`` Node.js workers are started ahead, if the plan has any.
+
+        Workers are put into ``groups``, which the roster then owns.
+        """
         optional = (("landlock", plan.landlock), ("seccomp", plan.seccomp))
         self._layers = frozenset((*_ALWAYS, *(name for name, wanted in optional if wanted)))
         self._launcher = Launcher(plan, self._exited)
         self._first_uid = first_uid
+        self._groups = groups
         self._free = list(reversed(range(most)))
         self._free_memory = self._most_memory = most_memory
         self._workers: dict[int, _Entry] = {}
@@ -81,6 +93,8 @@ class WorkerRoster:
         self.reserve.end()
         await self._launcher.stop()
         await asyncio.gather(*self._starting, return_exceptions=True)
+        if self._groups is not None:
+            await asyncio.to_thread(self._groups.close)
 
     def hire(self, pool: Pool) -> Worker | None:
         """Begin to start a worker; None if there is no room now, then ``grow`` is called later."""
@@ -158,7 +172,21 @@ class WorkerRoster:
                 worker.never_started(str(error), try_again=again)
                 self._release(number)
         else:
+            process = 0 if self._groups is None else process_behind(descriptor)
             worker.attach(descriptor)
+            if self._groups is not None and process:
+                await self._place(self._groups, number, process, kind)
+
+    async def _place(
+        self, groups: ControlGroups, number: int, process: int, kind: WorkerKind
+    ) -> None:
+        """Bound a worker by a group; it starts meanwhile, within limits of its own."""
+        try:
+            await asyncio.to_thread(groups.place, f"worker-{number}", process, kind.memory_bytes)
+        except ProcessLookupError:
+            return
+        except OSError as error:
+            logger.warning("a worker is in no control group: %s", error)
 
     def _exited(self, number: int, status: int | None) -> None:
         if number in self._workers:

@@ -20,8 +20,10 @@ from app.domain.errors import Problem, Stalled
 from app.domain.outcomes import Call, HookVersion, Outcome, OutcomeKind, ScriptToCheck
 from app.runtime.alarms import Alarm
 from app.runtime.checker import Checker
+from app.runtime.control_groups import ControlGroups
 from app.runtime.doctor import probe
 from app.runtime.isolation import (
+    GROUPS,
     LayerReport,
     Level,
     Policy,
@@ -130,12 +132,14 @@ class IsolatedRunner:
         if self.level == "insufficient":
             logger.warning("hooks are not sufficiently isolated here; run only hooks you trust")
         first_uid = self._first_uid if os.getuid() == 0 else None
+        grouped = any(report.name == GROUPS and report.in_force for report in self.layers)
         self._roster = WorkerRoster(
             plan_for(self.layers, node=node, packages_root=self._packages_root),
             first_uid=first_uid,
             most=self._most,
             most_memory=self._most_memory,
             reserve=self._node_reserve,
+            groups=ControlGroups.open() if grouped else None,
         )
         await self._roster.start()
         self._checker = Checker(self._roster, self._clock, self.layers)

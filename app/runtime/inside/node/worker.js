@@ -13,6 +13,8 @@
 
 const { Socket } = require('node:net');
 const { writeSync } = require('node:fs');
+// Ahead of the script: a worker in reserve has the time, a call does not.
+const contract = require('./contract');
 
 const LOAD = 0x01;
 const READY = 0x12;
@@ -104,7 +106,6 @@ function load(given) {
   // A hook finds here no more of this machine than it must.
   process.argv = [process.argv[0]];
   process.execArgv = [];
-  const contract = require('./contract');
   if (given.checks) {
     begin = (number, text, request, call, finish) => {
       const { script, file } = parse(text);
