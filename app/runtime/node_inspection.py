@@ -9,6 +9,7 @@ from pathlib import Path
 
 from app.domain.errors import Stalled
 from app.runtime.inside.node_program import NodeProgram
+from app.runtime.inside.plans import LIBRARIES
 
 OLDEST = 18
 """Major version from which on ``fetch``, and all that ``node/worker.js`` uses, is there."""
@@ -60,5 +61,7 @@ def inspect(binary: Path) -> NodeProgram:
     if int(version.partition(".")[0]) < OLDEST:
         raise Stalled(f"{path} is Node.js {version}. {INSTALL}")
     # The kernel's own (linux-vdso) is no file.
-    libraries = [name for name in found["sharedObjects"] if name.startswith("/")]
-    return NodeProgram(str(path), tuple(libraries), version)
+    libraries = {name for name in found["sharedObjects"] if name.startswith("/")}
+    beside = {str(Path(library).parent / name) for library in libraries for name in LIBRARIES}
+    libraries |= {name for name in beside if Path(name).exists()}
+    return NodeProgram(str(path), tuple(sorted(libraries)), version)

@@ -34,7 +34,8 @@ class NodeProgram:
 
     binary: str
     libraries: tuple[str, ...]
-    """Paths of the shared libraries it is linked with, the loader included."""
+    """Paths of the shared libraries that it, or native code in packages, is linked with, the loader
+    included."""
     version: str
 
     @property

@@ -10,6 +10,20 @@ from dataclasses import dataclass
 from app.runtime.inside.node_program import CODE, NodeProgram
 from app.runtime.inside.profiles import Layers, Profile, node_profile, python_profile
 
+LIBRARIES = (
+    "libgcc_s.so.1",
+    "libstdc++.so.6",
+    "libm.so.6",
+    "libz.so.1",
+    "libexpat.so.1",
+    "libdl.so.2",
+    "libpthread.so.0",
+    "librt.so.1",
+    "libutil.so.1",
+    "libresolv.so.2",
+)
+"""What native code in packages may be linked with: PEP 600's list, less what draws on a screen."""
+
 ZONES = ("/usr/share/zoneinfo",)
 
 

@@ -2,7 +2,9 @@
 
 What this does not stop: burning processor time until the deadline; bugs in the kernel behind the
 calls that ``syscall_table`` allows; without a mount namespace, asking whether a file exists and how
-large it is (Landlock guards opening, not ``stat``). Memory and time are bounded, not fair shares.
+large it is (Landlock guards opening, not ``stat``); without Landlock, reading the packages of other
+hooks. Memory and time are bounded, not fair shares. A worker that executes Node.js may be dumped
+again, to nobody: what would, ``ptrace`` and ``/proc``, the other layers keep away.
 
 Ids go before ``PDEATHSIG``, which a change of ids resets; Landlock goes before the filter, which
 refuses the call; the filter goes last, since it refuses nearly everything used here.

@@ -24,7 +24,7 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from app.runtime.inside import kernel, namespaces
-from app.runtime.inside.plans import Plan
+from app.runtime.inside.plans import LIBRARIES, Plan
 
 MESSAGE_BYTES = 65536
 
@@ -46,13 +46,6 @@ PREIMPORTED = (
 )
 """What hooks commonly import. Extension modules with libraries of their own can only be loaded
 here, since a worker sees the standard library and nothing else of the disk."""
-
-LIBRARIES = (
-    "libgcc_s.so.1 libstdc++.so.6 libm.so.6 libz.so.1 libexpat.so.1 libdl.so.2 libpthread.so.0 "
-    "librt.so.1 libutil.so.1 libresolv.so.2"
-)
-"""What extension modules of packages may be linked with (PEP 600), loaded for the same reason. The
-first is also what glibc loads to end a thread; it aborts when it cannot."""
 
 _OUT_OF_MEMORY_SCORE = "500"
 """When the machine runs out of memory, workers go before the server."""
@@ -183,7 +176,8 @@ def _import_ahead() -> None:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
     ctypes = importlib.import_module("ctypes")
-    for name in LIBRARIES.split():
+    # For the same reason. The first is also what glibc loads to end a thread, or else aborts.
+    for name in LIBRARIES:
         with contextlib.suppress(OSError):
             ctypes.CDLL(name)
 

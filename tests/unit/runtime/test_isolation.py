@@ -5,7 +5,18 @@ from __future__ import annotations
 import pytest
 
 from app.domain.errors import Stalled
-from app.runtime.isolation import LayerReport, demand, level_of, missing, plan_for
+from app.runtime.inside.node_program import NodeProgram
+from app.runtime.isolation import (
+    DATA_DIRECTORY,
+    NODE,
+    LayerReport,
+    Policy,
+    demand,
+    level_of,
+    missing,
+    plan_for,
+    why_not,
+)
 
 ALL = (
     "no-new-privileges", "seccomp", "landlock", "memory", "uid", "processes",
@@ -74,3 +85,27 @@ def test_every_layer_that_works_is_used() -> None:
     plan = plan_for(reports("landlock", "uts namespace"))
     assert plan.namespaces == ("pid", "mount", "network", "ipc")
     assert (plan.landlock, plan.seccomp) == (False, True)
+
+
+def test_node_is_used_only_where_it_ran_confined() -> None:
+    program = NodeProgram("/usr/bin/node", ("/lib/libc.so.6",), "20.0.0")
+    works = (*reports(), LayerReport(NODE, in_force=True))
+    fails = (*reports(), LayerReport(NODE, in_force=False, why_not="It ended", remedy="Mend it."))
+    assert plan_for(works, node=program).node == program
+    assert plan_for(fails, node=program).node is None
+    assert plan_for(works, node="There is no Node.js.").node is None
+    assert why_not("node", works) == ""
+    assert why_not("node", fails) == "Node.js hooks cannot run here. It ended. Mend it."
+    assert why_not("node", reports()) != ""
+    assert why_not("python", fails) == ""
+    assert level_of(fails) == "full"
+
+
+@pytest.mark.parametrize("policy", ["required", "best-effort"])
+def test_nothing_runs_where_hooks_could_read_the_servers_data(policy: Policy) -> None:
+    apart = LayerReport(DATA_DIRECTORY, in_force=True)
+    below = LayerReport(DATA_DIRECTORY, in_force=False, why_not="hooks may read /", remedy="Move.")
+    demand(policy, (*reports(), apart))
+    with pytest.raises(Stalled) as stalled:
+        demand(policy, (*reports(), below))
+    assert [problem.key for problem in stalled.value.problems] == [DATA_DIRECTORY]

@@ -32,3 +32,30 @@ def test_an_end_is_judged_by_its_status(status: int | None, kind: OutcomeKind, t
     assert judged is kind
     assert told in detail
     assert detail.endswith(".") or "EPERM" in detail
+
+
+@pytest.mark.parametrize(
+    "last_words",
+    [
+        "FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory",
+        "FATAL ERROR: Committing semi space failed. Allocation failed - JavaScript heap",
+        "terminate called after throwing an instance of 'std::bad_alloc'",
+        "# Fatal process OOM in Zone",
+    ],
+)
+@pytest.mark.parametrize("status", [-signal.SIGABRT, -signal.SIGSEGV, -signal.SIGTRAP])
+def test_node_says_in_words_that_it_died_for_lack_of_memory(status: int, last_words: str) -> None:
+    judged, detail = verdict_on(status, LIMITS, last_words)
+    assert judged is OutcomeKind.OUT_OF_MEMORY
+    assert "64 MiB" in detail
+
+
+def test_words_alone_prove_nothing() -> None:
+    judged, _ = verdict_on(3, LIMITS, "JavaScript heap out of memory")
+    assert judged is OutcomeKind.CRASHED
+
+
+def test_an_error_that_nothing_caught_is_told() -> None:
+    judged, detail = verdict_on(protocol.EXIT_UNCAUGHT, LIMITS, "Error: late")
+    assert judged is OutcomeKind.CRASHED
+    assert detail == "The hook's worker ended after an error that nothing caught: Error: late"
