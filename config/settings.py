@@ -23,6 +23,19 @@ PREFIX = "HOOKLEDGER_"
 FILE_VARIABLE = "HOOKLEDGER_CONFIG"
 
 _SQLITE = "sqlite:///"
+_REGISTRY = frozenset(
+    (
+        *("http_proxy", "https_proxy", "all_proxy", "no_proxy"),
+        *("ssl_cert_file", "ssl_cert_dir", "requests_ca_bundle", "node_extra_ca_certs"),
+        *("pip_config_file", "pip_index_url", "pip_extra_index_url", "pip_find_links"),
+        *("pip_no_index", "pip_trusted_host", "pip_proxy", "pip_cert", "pip_client_cert"),
+        *("pip_constraint", "pip_default_timeout", "pip_timeout", "pip_retries"),
+        *("npm_config_userconfig", "npm_config_globalconfig", "npm_config_registry"),
+        *("npm_config_cafile", "npm_config_ca", "npm_config_strict_ssl", "npm_config_proxy"),
+        *("npm_config_https_proxy", "npm_config_noproxy", "npm_config_fetch_timeout"),
+        "npm_config_fetch_retries",
+    )
+)
 
 
 class SettingsError(Exception):
@@ -105,6 +118,11 @@ class Settings(BaseSettings):
     worker_uid_base: Annotated[int, Field(ge=1000, le=4_000_000_000)]
     max_workers: Annotated[int, Field(ge=1, le=1000)]
     max_memory: Annotated[str, Field(pattern=r"^([1-9][0-9]*(MiB|GiB)|([1-9][0-9]?|100)%)$")]
+    packages_dir: str
+    install_timeout: Annotated[float, Field(ge=1, le=3600)]
+    install_concurrency: Annotated[int, Field(ge=1, le=32)]
+    install_megabytes: Annotated[int, Field(ge=1, le=100_000)]
+    node: str
     queue_attempts: Annotated[int, Field(ge=1, le=100)]
     queue_concurrency: Annotated[int, Field(ge=1, le=256)]
     journal_days: Annotated[int, Field(ge=1)]
@@ -120,6 +138,11 @@ class Settings(BaseSettings):
     @property
     def key_file(self) -> Path:
         return Path(self.master_key_file) if self.master_key_file else self.data_dir / "master.key"
+
+    @property
+    def packages_root(self) -> Path:
+        """Folder in which packages of hooks are kept."""
+        return Path(self.packages_dir) if self.packages_dir else self.data_dir / "packages"
 
     @property
     def address(self) -> str:
@@ -166,6 +189,15 @@ def load_settings(**overrides: Any) -> Settings:
         raise SettingsError(f"These settings are not usable:\n{listed}") from None
     except ValueError as error:
         raise SettingsError(f"The settings file cannot be read: {error}") from None
+
+
+def registry_variables() -> dict[str, str]:
+    """Return the variables that tell pip and npm where packages come from, and how to get there.
+
+    These alone of the environment reach an installer. Variables that would make it do something
+    else (``PIP_TARGET``, ``npm_config_ignore_scripts``) are not among them.
+    """
+    return {name: value for name, value in os.environ.items() if name.lower() in _REGISTRY}
 
 
 def _refuse_unknown_variables() -> None:

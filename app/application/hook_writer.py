@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import TypeVar
 
@@ -10,30 +10,21 @@ import anyio
 import anyio.to_thread
 
 from app.application import manage_secrets, write_hooks
+from app.application.install_packages import install
 from app.application.ledger import Ledger
-from app.application.ports import HookTable, Vault
+from app.application.ports import HookTable, Packages, Vault
 from app.application.write_hooks import WrittenHook
 from app.domain.aggregates import Meta
 from app.domain.drafts import API_LANGUAGE, HookDraft, HookPatch
 from app.domain.errors import Transient
 from app.domain.hooks import API_OWNER
-from app.domain.outcomes import Language
+from app.domain.packages import PackageSet
 from app.domain.revisions import Position
 
 T = TypeVar("T")
 
 _TABLE_WAIT = 10.0
 """Seconds the table may take to show a change; it takes milliseconds."""
-
-Prepare = Callable[[Language, Mapping[str, str]], Awaitable[None]]
-"""Makes packages ready before a hook that needs them is recorded.
-
-Raises ``Rejected`` for what cannot be had, ``Transient`` for what cannot be had now.
-"""
-
-
-async def nothing_to_prepare(language: Language, dependencies: Mapping[str, str]) -> None:
-    """Take dependencies as they are given."""
 
 
 class HookWriter:
@@ -49,14 +40,14 @@ class HookWriter:
         ledger: Ledger,
         hooks: HookTable,
         vault: Vault,
+        packages: Packages,
         new_id: Callable[[], str],
-        prepare: Prepare = nothing_to_prepare,
     ) -> None:
         self._ledger = ledger
         self._hooks = hooks
         self._vault = vault
         self._new_id = new_id
-        self._prepare = prepare
+        self._packages = packages
         # Commands of one process wait here instead of losing races, of which each costs a retry.
         self._line = anyio.CapacityLimiter(1)
 
@@ -106,8 +97,8 @@ class HookWriter:
         )
 
     async def _make_ready(self, dependencies: Mapping[str, str]) -> None:
-        if dependencies:
-            await self._prepare(API_LANGUAGE, dependencies)
+        """Install packages before a hook that needs them is recorded; raise ``Rejected``."""
+        await install(self._packages, PackageSet.of(API_LANGUAGE, dependencies))
 
     async def _record(self, command: Callable[[], Position]) -> Position:
         position = await self._in_line(command)

@@ -14,7 +14,15 @@ from app.application.chains import run_chain
 from app.application.contracts import contract_in
 from app.application.envelopes import envelope_of, failure, parse_json, success
 from app.application.extension_secret import may_invoke
-from app.application.ports import Clock, DeliveryQueue, HookTable, Journal, Runner, Vault
+from app.application.ports import (
+    Clock,
+    DeliveryQueue,
+    HookTable,
+    Journal,
+    Packages,
+    Runner,
+    Vault,
+)
 from app.application.runs import HookRuns, Run
 from app.application.versions import Versions
 from app.application.views import ActiveTable, Delivery, HookRow
@@ -75,6 +83,7 @@ class Invoker:
         *,
         hooks: HookTable,
         runner: Runner,
+        packages: Packages,
         vault: Vault,
         journal: Journal,
         queue: DeliveryQueue,
@@ -84,7 +93,7 @@ class Invoker:
         self._hooks = hooks
         self._runner = runner
         self._vault = vault
-        self._versions = Versions(vault)
+        self._versions = Versions(vault, packages)
         self._runs = HookRuns(runner, self._versions, journal, clock)
         self._queue = queue
         self._clock = clock
@@ -103,7 +112,7 @@ class Invoker:
 
         Raises ``NotFound`` for an unknown trigger, ``Rejected`` for a body that is no JSON,
         ``Transient`` when ``min_position`` is not reached in time, ``Stalled`` when a hook lacks
-        a secret it requires.
+        a secret it requires, or its packages.
         """
         if min_position is not None and self._hooks.table.position < min_position:
             await self._await_position(min_position)
@@ -159,7 +168,7 @@ class Invoker:
 
     async def warm(self) -> None:
         """Have workers ready for every enabled hook, and let go of the others."""
-        hooks = self.active_versions()
+        hooks = [hook for hook in self.active_versions() if self._versions.can_run(hook)]
         self._versions.keep(hooks)
         await self._runner.prepare([self._versions.of(hook) for hook in hooks])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -19,6 +19,7 @@ from app.application.views import (
 )
 from app.domain.errors import Problem
 from app.domain.outcomes import Call, HookVersion, LogLine, Outcome, ScriptToCheck
+from app.domain.packages import PackageSet
 from app.domain.plans import DesiredState
 from app.domain.revisions import CommitSha, Position, TreeSha
 from app.domain.secrets import SealedSecret
@@ -93,6 +94,28 @@ class Runner(Protocol):
 
     async def check(self, scripts: Sequence[ScriptToCheck]) -> Sequence[Problem]:
         """Compile, without running, each script, isolated; say what is wrong and where."""
+        ...
+
+
+class Packages(Protocol):
+    """Packages of hooks, installed once each; a set without packages needs no call."""
+
+    async def ensure(
+        self, wanted: Collection[PackageSet]
+    ) -> Mapping[PackageSet, Sequence[Problem]]:
+        """Install what is not there; return what is wrong with each set that cannot be had.
+
+        Problems bear the key of the manifest, ``dependencies.<name>``. Raises ``Transient`` when a
+        registry cannot be reached, ``Stalled`` when this machine lacks what installs.
+        """
+        ...
+
+    def folder(self, wanted: PackageSet) -> str | None:
+        """Return the name of the folder that holds the set; None until it is installed. Cheap."""
+        ...
+
+    async def sweep(self, in_use: Collection[PackageSet]) -> None:
+        """Delete what nobody has used for a while, but never what is ``in_use``."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Bring the ledger to what a commit says: resolve, read, check, plan, apply, in that order.
+"""Bring the ledger to what a commit says: resolve, read, plan, check, install, apply.
 
 Level-based: every run starts from the branch's tip and the applied tree, never from a notice. A
 revision is applied whole, in one transaction, or refused whole with every reason.
@@ -16,8 +16,9 @@ import anyio
 import anyio.to_thread
 
 from app.application.apply_plan import PlanApplication
+from app.application.install_packages import install_for
 from app.application.ledger import Ledger
-from app.application.ports import HookTable, Runner, SourceRepository, Vault
+from app.application.ports import HookTable, Packages, Runner, SourceRepository, Vault
 from app.application.revisions import (
     active_hook,
     active_triggers,
@@ -84,6 +85,7 @@ class Reconciler:
         ledger: Ledger,
         hooks: HookTable,
         runner: Runner,
+        packages: Packages,
         vault: Vault,
         new_id: Callable[[], str],
     ) -> None:
@@ -92,6 +94,7 @@ class Reconciler:
         self._ledger = ledger
         self._hooks = hooks
         self._runner = runner
+        self._packages = packages
         self._vault = vault
         self._new_id = new_id
         self._running = anyio.Lock()
@@ -107,7 +110,7 @@ class Reconciler:
         else:
             commit = await anyio.to_thread.run_sync(self._repository.resolve, ref)
         table = await self._current_table()
-        _, planned = await self._decide(commit, table, since=None)
+        _, planned = await self._decide(commit, table, since=None, install=False)
         return planned
 
     async def sync(self) -> SyncResult:
@@ -136,7 +139,7 @@ class Reconciler:
         if applied is not None and not self._same_place(applied):
             since = None
         try:
-            desired, planned = await self._decide(commit, table, since)
+            desired, planned = await self._decide(commit, table, since, install=True)
         except Rejected as refusal:
             await anyio.to_thread.run_sync(self._reject, commit, refusal.problems)
             _log.warning("revision_rejected", extra={"commit": commit, "reason": str(refusal)})
@@ -149,7 +152,7 @@ class Reconciler:
             if change.kind is ChangeKind.CREATE
         }
         # All checks are passed: processes start while the revision is being stored.
-        self._runner.expect(versions_to_come(planned, created, table, self._vault))
+        self._runner.expect(versions_to_come(planned, created, table, self._vault, self._packages))
         position = await anyio.to_thread.run_sync(
             self._apply, desired, planned, created, table.position
         )
@@ -159,7 +162,7 @@ class Reconciler:
         return SyncResult(SyncStatus.APPLIED, commit, position, planned)
 
     async def _decide(
-        self, commit: CommitSha, table: ActiveTable, since: TreeSha | None
+        self, commit: CommitSha, table: ActiveTable, since: TreeSha | None, *, install: bool
     ) -> tuple[DesiredState, Plan]:
         desired = await anyio.to_thread.run_sync(self._repository.desired, commit, since)
         problems = list(unsupported(desired))
@@ -172,9 +175,13 @@ class Reconciler:
             problems += refusal.problems
             planned = Plan(desired.commit, desired.tree, ())
         problems += await self._runner.check(list(scripts_to_check(desired, table)))
+        if install:
+            problems += await install_for(self._packages, desired.hooks)
         if not problems:
             contract = partial(desired_contract, desired, table)
-            problems += await failing_fixtures(self._runner, desired.hooks, contract, self._new_id)
+            problems += await failing_fixtures(
+                self._runner, self._packages, desired.hooks, contract, self._new_id
+            )
         if problems:
             raise Rejected(
                 f"Commit {commit[:12]} is refused; what was in force before stays in force.",

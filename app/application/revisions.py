@@ -17,12 +17,6 @@ def unsupported(desired: DesiredState) -> Iterator[Problem]:
     """Refuse what this version cannot do, rather than run hooks without what they ask for."""
     for hook in desired.hooks:
         manifest = f"{hook.path}/hook.toml"
-        if hook.dependencies:
-            yield Problem(
-                "this version installs no packages; use the standard library only",
-                file=manifest,
-                key="dependencies",
-            )
         if hook.settings["network"]:
             yield Problem(
                 "this version gives hooks no network; remove the list", file=manifest, key="network"

@@ -17,11 +17,13 @@ import orjson
 from app.application.contracts import contract_in
 from app.application.envelopes import failure, read_outcome, success
 from app.application.extension_secret import EXTENSION_SECRET, UNAUTHORIZED, is_extension_secret
-from app.application.ports import HookTable, Runner, Vault
+from app.application.install_packages import install
+from app.application.ports import HookTable, Packages, Runner, Vault
 from app.application.versions import Versions
 from app.application.views import HookRow
 from app.domain.contracts import TriggerContract
 from app.domain.errors import Problem, Rejected
+from app.domain.manifest_values import is_exact_version, is_package_name
 from app.domain.manifests import MAX_SCRIPT_BYTES
 from app.domain.outcomes import (
     SCRIPT_FILES,
@@ -33,6 +35,7 @@ from app.domain.outcomes import (
     OutcomeKind,
     ScriptToCheck,
 )
+from app.domain.packages import PackageSet
 from app.domain.repository_settings import DEFAULT_TIMEOUT_MS
 from app.domain.revisions import digest_of
 from app.domain.secrets import check_secret
@@ -50,6 +53,7 @@ class Draft:
     payload: Any
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict)
+    dependencies: Mapping[str, str] = field(default_factory=dict)
     timeout_ms: int = DEFAULT_TIMEOUT_MS
 
 
@@ -71,19 +75,26 @@ class DraftRunner:
     """The use case; one for the server."""
 
     def __init__(
-        self, *, hooks: HookTable, runner: Runner, vault: Vault, new_id: Callable[[], str]
+        self,
+        *,
+        hooks: HookTable,
+        runner: Runner,
+        packages: Packages,
+        vault: Vault,
+        new_id: Callable[[], str],
     ) -> None:
         self._hooks = hooks
         self._runner = runner
+        self._packages = packages
         self._vault = vault
-        self._versions = Versions(vault)
+        self._versions = Versions(vault, packages)
         self._new_id = new_id
 
     async def run_draft(self, draft: Draft) -> DraftResult:
         """Run a script that is not stored.
 
         Raises ``NotFound`` for an unknown trigger, ``Rejected`` with the lines of a script that
-        cannot be compiled, or for secrets that could not be stored.
+        cannot be compiled, or for secrets and packages that a hook could not have.
         """
         contract = contract_in(self._hooks.table, draft.trigger)
         _check_draft(draft)
@@ -101,7 +112,8 @@ class DraftRunner:
             expected.encode(), _bearer(draft.headers).encode()
         ):
             return _unauthorized()
-        version = _version(draft, contract)
+        wanted = PackageSet.of(draft.language, draft.dependencies)
+        version = _version(draft, contract, await install(self._packages, wanted))
         return await self._run(
             contract, version, draft.payload, draft.headers, draft.timeout_ms / 1000
         )
@@ -178,6 +190,12 @@ def _check_draft(draft: Draft) -> None:
     if size > MAX_SCRIPT_BYTES:
         message = f"is {size} bytes; the limit is {MAX_SCRIPT_BYTES // 1024} KiB"
         problems.append(Problem(message, key="script"))
+    for name, version in draft.dependencies.items():
+        if not is_package_name(name, draft.language) or not is_exact_version(
+            version, draft.language
+        ):
+            message = "must be a package's name with one exact version"
+            problems.append(Problem(message, key=f"dependencies.{name}"))
     for name, value in draft.secrets.items():
         try:
             check_secret(name, value)
@@ -187,9 +205,11 @@ def _check_draft(draft: Draft) -> None:
         raise Rejected("The draft cannot run.", problems=problems)
 
 
-def _version(draft: Draft, contract: TriggerContract) -> HookVersion:
+def _version(draft: Draft, contract: TriggerContract, packages: str | None) -> HookVersion:
     secrets = {name: value for name, value in draft.secrets.items() if name != EXTENSION_SECRET}
-    described = orjson.dumps([draft.language, draft.trigger, secrets], option=orjson.OPT_SORT_KEYS)
+    described = orjson.dumps(
+        [draft.language, draft.trigger, secrets, packages], option=orjson.OPT_SORT_KEYS
+    )
     return HookVersion(
         key=digest_of(b"draft", draft.script.encode("utf-8", "surrogatepass"), described),
         hook_id="draft",
@@ -199,6 +219,7 @@ def _version(draft: Draft, contract: TriggerContract) -> HookVersion:
         script=draft.script,
         parameters=contract.parameters,
         open_secrets=lambda: secrets,
+        packages=packages,
     )
 
 

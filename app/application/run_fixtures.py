@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import orjson
 
 from app.application.envelopes import envelope_of
-from app.application.ports import Runner
+from app.application.install_packages import install_for, packages_of
+from app.application.ports import Packages, Runner
 from app.application.run_draft import shown_request
 from app.domain.contracts import TriggerContract
 from app.domain.errors import Problem, Rejected
@@ -38,13 +39,14 @@ class FixtureResult:
 
 async def run_fixture(
     runner: Runner,
+    packages: Packages,
     contract: TriggerContract,
     hook: DesiredHook,
     fixture: Fixture,
     new_id: Callable[[], str],
 ) -> FixtureResult:
-    """Run one fixture of a hook as it stands in the repository."""
-    version = _version(hook, fixture)
+    """Run one fixture of a hook as it stands in the repository; its packages are installed."""
+    version = _version(hook, fixture, packages)
     body = orjson.dumps(fixture.payload)
     started = time.perf_counter()
     complaint = contract.check(fixture.payload)
@@ -69,23 +71,34 @@ async def run_fixture(
 
 async def failing_fixtures(
     runner: Runner,
+    packages: Packages,
     hooks: Iterable[DesiredHook],
     contract_of: Callable[[str], TriggerContract],
     new_id: Callable[[], str],
 ) -> list[Problem]:
-    """Run the fixtures that hooks must pass to go live; return what does not come as expected."""
+    """Run the fixtures that hooks must pass to go live; return what does not come as expected.
+
+    A hook whose packages are not installed is left out: it cannot go live as it is.
+    """
     turns = asyncio.Semaphore(_AT_ONCE)
 
     async def problems_of(hook: DesiredHook, fixture: Fixture) -> list[Problem]:
         async with turns:
-            result = await run_fixture(runner, contract_of(hook.trigger), hook, fixture, new_id)
+            result = await run_fixture(
+                runner, packages, contract_of(hook.trigger), hook, fixture, new_id
+            )
         return [
             Problem(f"fixture `{fixture.name}`: {failure}", file=fixture.file)
             for failure in result.failures
         ]
 
     found = await asyncio.gather(
-        *(problems_of(hook, fixture) for hook in hooks for fixture in hook.fixtures)
+        *(
+            problems_of(hook, fixture)
+            for hook in hooks
+            if not hook.dependencies or packages.folder(packages_of(hook)) is not None
+            for fixture in hook.fixtures
+        )
     )
     return [problem for problems in found for problem in problems]
 
@@ -106,7 +119,14 @@ async def check_script(runner: Runner, hook: DesiredHook) -> None:
         raise Rejected("The script cannot run.", problems=problems)
 
 
-def _version(hook: DesiredHook, fixture: Fixture) -> HookVersion:
+async def install_packages(packages: Packages, hook: DesiredHook) -> None:
+    """Install what the hook depends on; raise ``Rejected`` with every package that cannot be."""
+    problems = await install_for(packages, [hook])
+    if problems:
+        raise Rejected("The hook's packages cannot be installed.", problems=problems)
+
+
+def _version(hook: DesiredHook, fixture: Fixture, packages: Packages) -> HookVersion:
     secrets = dict(fixture.secrets)
     described = orjson.dumps(secrets, option=orjson.OPT_SORT_KEYS)
     return HookVersion(
@@ -119,6 +139,7 @@ def _version(hook: DesiredHook, fixture: Fixture) -> HookVersion:
         parameters=parameters_of(hook.trigger),
         open_secrets=lambda: secrets,
         network=tuple(hook.settings["network"]),
+        packages=packages.folder(packages_of(hook)) if hook.dependencies else None,
         limits=limits_of(hook.settings),
         lifecycle=lifecycle_of(hook.settings),
     )

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from app.application.extension_secret import EXTENSION_SECRET
-from app.application.ports import Vault
+from app.application.install_packages import packages_of
+from app.application.ports import Packages, Vault
 from app.application.views import ActiveTable, HookRow
+from app.domain.errors import Stalled
 from app.domain.outcomes import HookVersion
 from app.domain.plans import ChangeKind, DesiredHook, Plan
 from app.domain.processes import lifecycle_of, limits_of
@@ -18,18 +20,23 @@ from app.domain.trigger_catalogue import parameters_of
 class Versions:
     """Makes each version once, so that the hot path only looks it up."""
 
-    def __init__(self, vault: Vault) -> None:
+    def __init__(self, vault: Vault, packages: Packages) -> None:
         self._vault = vault
+        self._packages = packages
         self._made: dict[str, HookVersion] = {}
 
     def of(self, hook: HookRow) -> HookVersion:
-        """Return the version that runs this row."""
+        """Return the version that runs this row; raise ``Stalled`` if it lacks its packages."""
         known = self._made.get(hook.version_key)
         if known is None:
             known = self._made[hook.version_key] = _version(
-                hook.version_key, hook, hook.id, hook.secrets, self._vault
+                hook.version_key, hook, hook.id, hook.secrets, self._vault, self._packages
             )
         return known
+
+    def can_run(self, hook: HookRow) -> bool:
+        """Tell whether the packages of this row are installed."""
+        return not hook.dependencies or self._packages.folder(packages_of(hook)) is not None
 
     def keep(self, hooks: Iterable[HookRow]) -> None:
         """Forget every version but those of ``hooks``."""
@@ -39,7 +46,11 @@ class Versions:
 
 
 def versions_to_come(
-    plan: Plan, created: Mapping[str, str], table: ActiveTable, vault: Vault
+    plan: Plan,
+    created: Mapping[str, str],
+    table: ActiveTable,
+    vault: Vault,
+    packages: Packages,
 ) -> list[HookVersion]:
     """Return what will run, of the hooks that ``plan`` changes, once it is applied to ``table``.
 
@@ -56,7 +67,7 @@ def versions_to_come(
             secrets = row.secrets if row is not None else {}
             key_ids = {name: secret.key_id for name, secret in secrets.items()}
             key = version_key(hook_id, wanted.digest, key_ids)
-            coming[key] = _version(key, wanted, hook_id, secrets, vault)
+            coming[key] = _version(key, wanted, hook_id, secrets, vault, packages)
     return list(coming.values())
 
 
@@ -66,7 +77,15 @@ def _version(
     hook_id: str,
     secrets: Mapping[str, SealedSecret],
     vault: Vault,
+    packages: Packages,
 ) -> HookVersion:
+    folder = packages.folder(packages_of(hook)) if hook.dependencies else None
+    if hook.dependencies and folder is None:
+        raise Stalled(
+            f"The packages of hook `{hook.name}` are not installed on this server. It goes on "
+            "trying; its log says what hinders it (packages_refused)."
+        )
+
     def open_secrets() -> Mapping[str, str]:
         return {
             secret.name: vault.open(hook_id, secret)
@@ -84,6 +103,7 @@ def _version(
         parameters=parameters_of(hook.trigger),
         open_secrets=open_secrets,
         network=tuple(hook.settings["network"]),
+        packages=folder,
         limits=limits_of(hook.settings),
         lifecycle=lifecycle_of(hook.settings),
     )

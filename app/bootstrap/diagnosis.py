@@ -13,6 +13,7 @@ from app.bootstrap.tls import served_certificate
 from app.domain.errors import HookledgerError
 from app.runtime.doctor import probe
 from app.runtime.isolation import LayerReport, demand, level_of
+from app.runtime.node_binary import find_node
 from app.runtime.node_inspection import find_program
 from config.settings import Settings
 
@@ -30,7 +31,12 @@ class Diagnosis:
 
 def diagnose(settings: Settings) -> Diagnosis:
     """Probe isolation in throw-away processes, and look at data, key file and repository."""
-    reports = probe(settings.worker_uid_base, node=find_program(), data_dir=settings.data_dir)
+    reports = probe(
+        settings.worker_uid_base,
+        node=find_program(find_node(settings.node)),
+        packages_root=settings.packages_root if settings.packages_root.is_dir() else None,
+        data_dir=settings.data_dir,
+    )
     layers = tuple(
         Check(f"isolation: {report.name}", report.in_force, _detail(report)) for report in reports
     )

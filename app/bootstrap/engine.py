@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from app.application.reconcile import Reconciler, SourceSettings
-from app.application.run_fixtures import FixtureResult, check_script, run_fixture
+from app.application.run_fixtures import (
+    FixtureResult,
+    check_script,
+    install_packages,
+    run_fixture,
+)
 from app.bootstrap.ambient import new_id, utc_now
+from app.bootstrap.packages import ignore_progress, package_cache
 from app.bootstrap.storage import Storage
 from app.domain.errors import Rejected, Stalled
 from app.domain.outcomes import LogLine
+from app.domain.packages import OnInstall
 from app.domain.trigger_catalogue import contract_of
 from app.gitops.source import LocalRepository, current_branch
 from app.gitops.watcher import Watcher
 from app.gitops.worktree import read_worktree
+from app.runtime.dependencies.cache import PackageCache
+from app.runtime.node_binary import find_node
 from app.runtime.runner import IsolatedRunner
 from config.settings import Settings, load_settings
 
@@ -28,6 +38,7 @@ class Engine:
     storage: Storage
     source: SourceSettings
     runner: IsolatedRunner
+    packages: PackageCache
     repository: LocalRepository
     reconciler: Reconciler
     watcher: Watcher
@@ -35,11 +46,14 @@ class Engine:
 
 @contextlib.asynccontextmanager
 async def open_engine(
-    storage: Storage, on_log: Callable[[LogLine], None] = lambda _: None
+    storage: Storage,
+    on_log: Callable[[LogLine], None] = lambda _: None,
+    on_install: OnInstall = ignore_progress,
 ) -> AsyncIterator[Engine]:
     """Start workers and open the repository; raise ``Stalled`` if either cannot be had."""
     settings = storage.settings
     source = source_settings(settings)
+    packages = package_cache(settings, on_install)
     async with open_runner(settings, on_log) as runner:
         repository = LocalRepository(
             location=Path(source.location),
@@ -54,6 +68,7 @@ async def open_engine(
                 ledger=storage.ledger,
                 hooks=storage.hooks,
                 runner=runner,
+                packages=packages,
                 vault=storage.vault,
                 new_id=new_id,
             )
@@ -70,7 +85,7 @@ async def open_engine(
                 heartbeat=settings.poll_interval,
                 clock=utc_now,
             )
-            yield Engine(storage, source, runner, repository, reconciler, watcher)
+            yield Engine(storage, source, runner, packages, repository, reconciler, watcher)
 
 
 @contextlib.asynccontextmanager
@@ -78,6 +93,7 @@ async def open_runner(
     settings: Settings, on_log: Callable[[LogLine], None] = lambda _: None
 ) -> AsyncIterator[IsolatedRunner]:
     """Start the zygote; on exit every worker has ended."""
+    settings.packages_root.mkdir(parents=True, exist_ok=True, mode=0o755)
     runner = IsolatedRunner(
         isolation=settings.isolation,
         on_log=on_log,
@@ -86,6 +102,8 @@ async def open_runner(
         max_workers_total=settings.max_workers,
         max_memory=settings.max_memory,
         data_dir=settings.data_dir,
+        node=await asyncio.to_thread(find_node, settings.node),
+        packages_root=settings.packages_root,
     )
     await runner.start()
     try:
@@ -107,20 +125,26 @@ def source_settings(settings: Settings) -> SourceSettings:
     )
 
 
-async def run_all_fixtures(path: Path) -> list[FixtureResult]:
+async def run_all_fixtures(
+    path: Path, on_install: OnInstall = ignore_progress
+) -> list[FixtureResult]:
     """Run the fixtures of every hook at or below ``path``, a folder of a work tree.
 
-    Raises ``Rejected`` when a manifest, script or fixture cannot be used, ``NotFound`` when there
-    is no hook.
+    Raises ``Rejected`` when a manifest, script, package or fixture cannot be used, ``NotFound``
+    when there is no hook.
     """
     results = []
+    settings = load_settings()
+    packages = package_cache(settings, on_install)
     repository, hooks = read_worktree(path)
     definitions = {trigger.id: trigger.text for trigger in repository.triggers}
-    async with open_runner(load_settings()) as runner:
+    async with open_runner(settings) as runner:
         for hook, fixtures in hooks:
             await check_script(runner, hook)
+            await install_packages(packages, hook)
             contract = contract_of(hook.trigger, definitions.get(hook.trigger))
             results += [
-                await run_fixture(runner, contract, hook, fixture, new_id) for fixture in fixtures
+                await run_fixture(runner, packages, contract, hook, fixture, new_id)
+                for fixture in fixtures
             ]
     return results

@@ -9,7 +9,7 @@ import logging
 import secrets
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
@@ -27,6 +27,7 @@ from app.bootstrap.ambient import cli_meta, new_id, utc_now
 from app.bootstrap.engine import Engine, open_engine
 from app.bootstrap.listening import Server, bound_socket
 from app.bootstrap.metrics import CountingJournal, StateCollector, expose
+from app.bootstrap.packages import keep_installed
 from app.bootstrap.readiness import readiness
 from app.bootstrap.storage import (
     Storage,
@@ -53,6 +54,8 @@ _log = logging.getLogger("hookledger.server")
 QUICKSTART_CLIENT = "quickstart"
 _ORPHAN_AGE = timedelta(hours=1)
 _STOP_SECONDS = 10
+_START_SECONDS = 30.0
+"""How long the port stays closed for the first sync; a slow registry must not keep it closed."""
 _SWITCH_SECONDS = 0.0005
 """How long a background thread (journal, projections) may hold up the event loop; Python's 5 ms
 would be the slowest answers."""
@@ -64,7 +67,8 @@ Started = Callable[[str, Credentials | None], None]
 async def serve_until_stopped(settings: Settings, *, quickstart: bool, started: Started) -> None:
     """Serve until SIGTERM or SIGINT; raise ``Stalled`` if something needed cannot be had.
 
-    The first sync has been tried before the port opens, so that a server that answers has hooks.
+    The first sync has been tried before the port opens, so that a server that answers has hooks;
+    unless it takes long, since installing packages may.
     """
     set_up_logging(settings.log_level, settings.log_format)
     sys.setswitchinterval(_SWITCH_SECONDS)
@@ -126,16 +130,20 @@ async def open_services(storage: Storage) -> AsyncIterator[WebServices]:
         journal = CountingJournal(stored, registry)
         registry.register(StateCollector(storage, queue, stored))
         async with open_engine(storage, journal.log) as engine, asyncio.TaskGroup() as tasks:
-            await _first_sync(engine)
             invoker = Invoker(
                 hooks=storage.hooks,
                 runner=engine.runner,
+                packages=engine.packages,
                 vault=storage.vault,
                 journal=journal,
                 queue=queue,
                 clock=utc_now,
                 new_id=new_id,
             )
+            looked = asyncio.Event()
+            keeping = tasks.create_task(_keep_installed(engine, invoker, looked), name="packages")
+            starting = tasks.create_task(_first_sync(engine, looked), name="first-sync")
+            await asyncio.wait({starting}, timeout=_START_SECONDS)
             consumer = Consumer(
                 queue,
                 invoker.deliver,
@@ -145,6 +153,7 @@ async def open_services(storage: Storage) -> AsyncIterator[WebServices]:
             )
             trusted = trusted_issuers(settings)
             running = [
+                keeping,
                 tasks.create_task(trusted.run(), name="issuer-keys"),
                 tasks.create_task(_keep_warm(storage, invoker), name="keep-warm"),
                 tasks.create_task(engine.watcher.run(), name="watch"),
@@ -153,12 +162,17 @@ async def open_services(storage: Storage) -> AsyncIterator[WebServices]:
             yield WebServices(
                 invoker=invoker,
                 drafts=DraftRunner(
-                    hooks=storage.hooks, runner=engine.runner, vault=storage.vault, new_id=new_id
+                    hooks=storage.hooks,
+                    runner=engine.runner,
+                    packages=engine.packages,
+                    vault=storage.vault,
+                    new_id=new_id,
                 ),
                 hooks=storage.hooks,
                 writer=HookWriter(
                     ledger=storage.ledger,
                     hooks=storage.hooks,
+                    packages=engine.packages,
                     vault=storage.vault,
                     new_id=new_id,
                 ),
@@ -174,16 +188,33 @@ async def open_services(storage: Storage) -> AsyncIterator[WebServices]:
                 metrics=partial(expose, registry),
                 version=version("hookledger"),
             )
-            for task in running:
+            for task in (*running, starting):
                 task.cancel()
 
 
-async def _first_sync(engine: Engine) -> None:
-    """Bring the ledger to the branch's tip; what fails is in ``/v1/sync`` and tried again."""
+async def _first_sync(engine: Engine, looked: asyncio.Event) -> None:
+    """Bring the ledger to the branch's tip; what fails is in ``/v1/sync`` and tried again.
+
+    What is in force comes first: if the cache of packages was deleted, it is filled again.
+    """
+    await looked.wait()
     try:
         await engine.reconciler.sync()
     except HookledgerError as error:
         _log.warning("first_sync_failed", extra={"reason": str(error)})
+
+
+def _keep_installed(
+    engine: Engine, invoker: Invoker, looked: asyncio.Event
+) -> Coroutine[None, None, None]:
+    """Have installed what enabled hooks depend on."""
+    return keep_installed(
+        engine.packages,
+        existing=lambda: tuple(engine.storage.hooks.table.hooks.values()),
+        enabled=invoker.active_versions,
+        restored=invoker.warm,
+        looked=looked,
+    )
 
 
 async def _keep_warm(storage: Storage, invoker: Invoker) -> None:

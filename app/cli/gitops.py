@@ -13,7 +13,7 @@ from app.application.run_fixtures import FixtureResult
 from app.bootstrap.engine import open_engine, run_all_fixtures
 from app.bootstrap.storage import open_storage
 from app.cli.junit import write_junit
-from app.cli.output import JsonFlag, console, print_json, print_table
+from app.cli.output import JsonFlag, console, print_json, print_table, telling
 from app.domain.plans import Plan
 
 
@@ -30,9 +30,10 @@ def sync(
 
     async def run() -> SyncResult:
         with open_storage() as storage:
-            async with open_engine(storage) as engine:
+            status = console.status("Reading and applying the commit …")
+            async with open_engine(storage, on_install=telling(status)) as engine:
                 if once:
-                    with console.status("Reading and applying the commit …"):
+                    with status:
                         return await engine.reconciler.sync()
                 console.print(f"Following {engine.source.location} (interrupt to stop).")
                 await engine.watcher.run()
@@ -74,11 +75,13 @@ def plan(
                 "digest": planned.digest,
                 "counts": planned.counts,
                 "changes": [change.described() for change in planned.changes],
+                "dependencies": planned.dependencies,
             }
         )
     else:
         console.print(f"Plan for commit {planned.commit[:12]}:")
         _print_changes(planned)
+        _print_dependencies(planned)
     raise typer.Exit(2 if planned.changes else 0)
 
 
@@ -93,7 +96,8 @@ def run_fixtures(
     as_json: JsonFlag = False,
 ) -> None:
     """Run the fixtures of hooks in a work tree, in the same isolation as in production."""
-    results = asyncio.run(run_all_fixtures(path))
+    with console.status("Running fixtures …") as status:
+        results = asyncio.run(run_all_fixtures(path, telling(status)))
     failed = [result for result in results if result.failures]
     if junit is not None:
         write_junit(results, junit)
@@ -115,6 +119,13 @@ def _print_changes(planned: Plan) -> None:
         [(c.kind, c.name, c.trigger, ", ".join(c.fields), c.path) for c in planned.changes],
         empty="Nothing would change." if planned.commit else "",
     )
+
+
+def _print_dependencies(planned: Plan) -> None:
+    if planned.dependencies:
+        console.print("\nTo be installed first, unless they are:")
+        rows = [(asked["name"], asked["version"], asked["hook"]) for asked in planned.dependencies]
+        print_table(("PACKAGE", "VERSION", "HOOK"), rows, empty="")
 
 
 def _print_result(result: FixtureResult) -> None:

@@ -10,9 +10,12 @@ from typing import Annotated, Any
 import orjson
 import typer
 from rich.console import Console
+from rich.markup import escape
+from rich.status import Status
 from rich.table import Table
 
 from app.domain.errors import HookledgerError
+from app.domain.packages import OnInstall, PackageSet
 from app.web.formats import json_text
 
 _PIPE_WIDTH = 240
@@ -54,6 +57,15 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, emp
 def print_error(error: HookledgerError) -> None:
     """Print what went wrong, with every problem on a line of its own."""
     errors.print(f"hookledger: {error}", style="red", markup=False, soft_wrap=True)
+
+
+def telling(status: Status) -> OnInstall:
+    """Tell of installations in a line that spins."""
+
+    def tell(number: int, total: int, packages: PackageSet) -> None:
+        status.update(f"Installing packages {number}/{total}: {escape(str(packages))}")
+
+    return tell
 
 
 def short(commit: str | None) -> str:

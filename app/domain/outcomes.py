@@ -116,7 +116,7 @@ class HookVersion:
     """Called when a worker starts, never on the hot path; its values are masked in log lines."""
     network: tuple[str, ...] = ()
     packages: str | None = None
-    """Name of the folder that holds what the script may import besides; None: nothing."""
+    """Name of the folder that holds its packages, in the package cache; None if it has none."""
     limits: Limits = Limits()
     lifecycle: Lifecycle = Lifecycle()
 

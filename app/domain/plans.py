@@ -156,6 +156,21 @@ class Plan:
         return digest_of(self.commit.encode(), json.dumps(described, sort_keys=True).encode())
 
     @property
+    def dependencies(self) -> tuple[dict[str, str], ...]:
+        """Packages that new or changed hooks ask for: ``hook``, ``name``, ``version`` of each."""
+        asking = [
+            change.desired
+            for change in self.changes
+            if change.desired is not None
+            and (change.kind is ChangeKind.CREATE or "dependencies" in change.fields)
+        ]
+        return tuple(
+            {"hook": hook.name, "name": name, "version": version}
+            for hook in asking
+            for name, version in sorted(hook.dependencies.items())
+        )
+
+    @property
     def counts(self) -> dict[str, int]:
         """How many hooks are created, updated, and so on."""
         return {

@@ -20,7 +20,7 @@ from app.web.parameters import path_parameter
 
 _SCOPE = "run:hooks"
 _LANGUAGES: tuple[Language, ...] = get_args(Language)
-_DRAFT = ("language", "script", "payload", "secrets", "headers", "timeout_ms")
+_DRAFT = ("language", "script", "payload", "secrets", "headers", "dependencies", "timeout_ms")
 _SAVED = ("payload", "headers")
 
 
@@ -44,6 +44,7 @@ async def run_draft(inquiry: Inquiry) -> Response:
             payload=members["payload"],
             secrets=members.get("secrets") or {},
             headers=members.get("headers") or {},
+            dependencies=members.get("dependencies") or {},
             timeout_ms=timeout_ms,
         )
     )
@@ -93,7 +94,7 @@ def _members(
         for key in sorted(members.keys() - set(known))
     ]
     problems += [Problem("is missing", key=key) for key in required if key not in members]
-    for key in ("secrets", "headers"):
+    for key in ("secrets", "headers", "dependencies"):
         values = members.get(key) or {}
         if not isinstance(values, dict) or not all(isinstance(v, str) for v in values.values()):
             problems.append(Problem("must be an object of strings", key=key))

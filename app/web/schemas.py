@@ -155,7 +155,12 @@ SCHEMAS: Mapping[str, Schema] = {
     ),
     "Draft": object_of(
         {"language": words(get_args(Language)), "script": TEXT, "payload": {}},
-        optional={"secrets": TEXTS, "headers": TEXTS, "timeout_ms": COUNT},
+        optional={
+            "secrets": TEXTS,
+            "headers": TEXTS,
+            "dependencies": TEXTS,
+            "timeout_ms": COUNT,
+        },
     ),
     "SavedRun": object_of({"payload": {}}, optional={"headers": TEXTS}),
     "DraftResult": object_of(

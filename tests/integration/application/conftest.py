@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,8 +12,9 @@ import pytest
 
 from app.application.ledger import Ledger
 from app.application.reconcile import Reconciler, SourceSettings
-from app.domain.errors import NotFound, Problem, Rejected
+from app.domain.errors import HookledgerError, NotFound, Problem, Rejected
 from app.domain.outcomes import Call, HookVersion, Outcome, OutcomeKind, ScriptToCheck
+from app.domain.packages import PackageSet
 from app.domain.plans import DesiredHook, DesiredState
 from app.domain.revisions import CommitSha, TreeSha
 from app.domain.secrets import SealedSecret
@@ -112,6 +113,30 @@ class FakeRunner:
 
 
 @dataclass
+class FakePackages:
+    problems: dict[PackageSet, Sequence[Problem]] = field(default_factory=dict)
+    failure: HookledgerError | None = None
+    installed: set[PackageSet] = field(default_factory=set)
+    asked: list[PackageSet] = field(default_factory=list)
+
+    async def ensure(
+        self, wanted: Collection[PackageSet]
+    ) -> Mapping[PackageSet, Sequence[Problem]]:
+        self.asked += wanted
+        if self.failure is not None:
+            raise self.failure
+        refused = {one: self.problems[one] for one in wanted if one in self.problems}
+        self.installed |= set(wanted) - refused.keys()
+        return refused
+
+    def folder(self, wanted: PackageSet) -> str | None:
+        return f"python-{wanted.digest}" if wanted in self.installed else None
+
+    async def sweep(self, in_use: Collection[PackageSet]) -> None:
+        self.installed &= set(in_use)
+
+
+@dataclass
 class FakeVault:
     values: dict[str, str] = field(default_factory=dict)
     made: int = 0
@@ -143,6 +168,7 @@ class World:
     log: StoredEventLog
     repository: FakeRepository
     runner: FakeRunner
+    packages: FakePackages
     vault: FakeVault
     reconciler: Reconciler
     another_server: Callable[[], Reconciler]
@@ -172,6 +198,7 @@ def world(tmp_path: Path) -> Iterator[World]:
     ledger.add_waker(hooks.wake)
     hooks.start()
     repository, runner, vault = FakeRepository(), FakeRunner(), FakeVault()
+    packages = FakePackages()
     ids = iter(f"01J{number:023d}" for number in range(100_000))
 
     def make_reconciler() -> Reconciler:
@@ -181,6 +208,7 @@ def world(tmp_path: Path) -> Iterator[World]:
             ledger=ledger,
             hooks=hooks,
             runner=runner,
+            packages=packages,
             vault=vault,
             new_id=lambda: next(ids),
         )
@@ -193,6 +221,7 @@ def world(tmp_path: Path) -> Iterator[World]:
             log,
             repository,
             runner,
+            packages,
             vault,
             make_reconciler(),
             make_reconciler,

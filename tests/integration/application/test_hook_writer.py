@@ -24,7 +24,11 @@ def writer(world: Any, number: int = 1) -> HookWriter:
     """Make the writer of server ``number``."""
     ids = iter(f"01K{number:03d}{each:020d}" for each in range(10_000))
     return HookWriter(
-        ledger=world.ledger, hooks=world.hooks, vault=world.vault, new_id=lambda: next(ids)
+        ledger=world.ledger,
+        hooks=world.hooks,
+        vault=world.vault,
+        packages=world.packages,
+        new_id=lambda: next(ids),
     )
 
 

@@ -15,6 +15,7 @@ from app.application.reconcile import SyncStatus
 from app.domain.aggregates import Meta
 from app.domain.errors import Conflict, NotFound, Problem, Rejected
 from app.domain.outcomes import ScriptToCheck
+from app.domain.packages import PackageSet
 
 META = Meta(actor="test", origin="cli")
 
@@ -79,6 +80,9 @@ def test_only_changed_scripts_are_checked(world: Any) -> None:
 def test_a_refused_commit_changes_nothing_and_every_reason_is_in_the_history(world: Any) -> None:
     good = world.repository.commit(world.make_hook("a", enabled=True))
     world.run(world.reconciler.sync())
+    asked = PackageSet.of("python", {"requests": "2.0.0"})
+    reason = Problem("PyPI has no such version", key="dependencies.requests")
+    world.packages.problems[asked] = [reason]
     world.runner.problems = (Problem("invalid syntax", "hooks/pre-user-registration/a/hook.py", 3),)
     bad = world.repository.commit(
         world.make_hook("a", "def", enabled=True, network=["example.com:443"]),
@@ -88,7 +92,7 @@ def test_a_refused_commit_changes_nothing_and_every_reason_is_in_the_history(wor
         world.run(world.reconciler.sync())
     assert {problem.key for problem in refusal.value.problems} == {
         "network",
-        "dependencies",
+        "dependencies.requests",
         "enabled",
         None,
     }
@@ -96,9 +100,10 @@ def test_a_refused_commit_changes_nothing_and_every_reason_is_in_the_history(wor
     assert table.active_hook("pre-user-registration").commit == good
     source = table.sources["default"]
     assert (source.applied, source.rejected) == (good, bad)
-    assert [problem["file"] for problem in source.problems][-1] == (
-        "hooks_repo/hooks/pre-user-registration/a/hook.py"
-    )
+    assert [problem["file"] for problem in source.problems][-2:] == [
+        "hooks_repo/hooks/pre-user-registration/a/hook.py",
+        "hooks_repo/hooks/pre-user-registration/b/hook.toml",
+    ]
 
 
 def test_the_same_refusal_is_recorded_once(world: Any) -> None:

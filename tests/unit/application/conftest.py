@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -21,8 +21,9 @@ from app.application.views import (
     StoredLine,
     TriggerRow,
 )
-from app.domain.errors import NotFound, Problem
+from app.domain.errors import HookledgerError, NotFound, Problem
 from app.domain.outcomes import Call, HookVersion, LogLine, Outcome, OutcomeKind, ScriptToCheck
+from app.domain.packages import PackageSet
 from app.domain.revisions import Position
 from app.domain.secrets import SealedSecret
 
@@ -56,6 +57,30 @@ class FakeRunner:
 
     async def check(self, scripts: Sequence[ScriptToCheck]) -> Sequence[Problem]:
         return self.problems
+
+
+@dataclass
+class FakePackages:
+    problems: dict[PackageSet, Sequence[Problem]] = field(default_factory=dict)
+    failure: HookledgerError | None = None
+    installed: set[PackageSet] = field(default_factory=set)
+    asked: list[PackageSet] = field(default_factory=list)
+
+    async def ensure(
+        self, wanted: Collection[PackageSet]
+    ) -> Mapping[PackageSet, Sequence[Problem]]:
+        self.asked += wanted
+        if self.failure is not None:
+            raise self.failure
+        refused = {one: self.problems[one] for one in wanted if one in self.problems}
+        self.installed |= set(wanted) - refused.keys()
+        return refused
+
+    def folder(self, wanted: PackageSet) -> str | None:
+        return f"python-{wanted.digest}" if wanted in self.installed else None
+
+    async def sweep(self, in_use: Collection[PackageSet]) -> None:
+        self.installed &= set(in_use)
 
 
 @dataclass
@@ -118,6 +143,7 @@ class World:
 
     hooks: FakeHookTable
     runner: FakeRunner
+    packages: FakePackages
     vault: FakeVault
     journal: FakeJournal
     queue: FakeQueue
@@ -139,18 +165,20 @@ class World:
 @pytest.fixture
 def world() -> World:
     hooks = FakeHookTable(ActiveTable(position=Position(7)))
+    packages = FakePackages()
     runner, vault, journal, queue = FakeRunner(), FakeVault(), FakeJournal(), FakeQueue()
     ids = iter(f"INV{number}" for number in range(1000))
     invoker = Invoker(
         hooks=hooks,
         runner=runner,
+        packages=packages,
         vault=vault,
         journal=journal,
         queue=queue,
         clock=lambda: NOW,
         new_id=lambda: next(ids),
     )
-    return World(hooks, runner, vault, journal, queue, invoker)
+    return World(hooks, runner, packages, vault, journal, queue, invoker)
 
 
 @pytest.fixture
@@ -160,6 +188,7 @@ def make_row() -> Callable[..., HookRow]:
         *,
         secrets: Mapping[str, SealedSecret] | None = None,
         version_key: str = "v1",
+        dependencies: Mapping[str, str] | None = None,
         **settings: Any,
     ) -> HookRow:
         return HookRow(
@@ -171,7 +200,7 @@ def make_row() -> Callable[..., HookRow]:
             language="python",
             script="def hook(user, context): ...",
             digest="d",
-            dependencies={},
+            dependencies=dependencies or {},
             settings={
                 "enabled": True,
                 "order": 0,

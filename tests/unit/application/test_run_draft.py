@@ -22,7 +22,11 @@ SECRET = "auth0-extension-secret"
 @pytest.fixture
 def drafts(world: Any) -> DraftRunner:
     return DraftRunner(
-        hooks=world.hooks, runner=world.runner, vault=world.vault, new_id=lambda: "RUN"
+        hooks=world.hooks,
+        runner=world.runner,
+        packages=world.packages,
+        vault=world.vault,
+        new_id=lambda: "RUN",
     )
 
 
@@ -142,3 +146,17 @@ def test_a_run_that_the_platform_ends_says_why(world: Any, drafts: DraftRunner) 
     world.runner.outcome = Outcome(OutcomeKind.TIMED_OUT, detail="too slow")
     result = run(drafts, draft())
     assert (result.envelope, result.outcome.detail) == (None, "too slow")
+
+
+def test_packages_of_a_draft_are_installed_before_it_runs(world: Any, drafts: DraftRunner) -> None:
+    run(drafts, draft(dependencies={"semver": "7.5.4"}))
+    version, _ = world.runner.calls[0]
+    assert version.packages is not None
+    assert [dict(wanted.dependencies) for wanted in world.packages.asked] == [{"semver": "7.5.4"}]
+
+
+def test_a_package_that_cannot_be_had_is_told_by_name(world: Any, drafts: DraftRunner) -> None:
+    with pytest.raises(Rejected) as refusal:
+        run(drafts, draft(dependencies={"semver": "^7"}))
+    assert refusal.value.problems[0].key == "dependencies.semver"
+    assert world.packages.asked == []

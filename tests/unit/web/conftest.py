@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -42,6 +42,7 @@ from app.application.views import (
 from app.domain.clients import SCOPES
 from app.domain.errors import NotFound, Problem, Rejected, Unauthenticated
 from app.domain.outcomes import Call, HookVersion, LogLine, Outcome, OutcomeKind, ScriptToCheck
+from app.domain.packages import PackageSet
 from app.domain.plans import Plan
 from app.domain.revisions import CommitSha, Position, TreeSha
 from app.domain.secrets import SealedSecret
@@ -88,6 +89,24 @@ class FakeRunner:
 
     async def check(self, scripts: Sequence[ScriptToCheck]) -> Sequence[Problem]:
         return ()
+
+
+@dataclass
+class FakePackages:
+    asked: list[PackageSet] = field(default_factory=list)
+    problem: Problem | None = None
+
+    async def ensure(
+        self, wanted: Collection[PackageSet]
+    ) -> Mapping[PackageSet, Sequence[Problem]]:
+        self.asked += wanted
+        return {} if self.problem is None else {one: [self.problem] for one in wanted}
+
+    def folder(self, wanted: PackageSet) -> str | None:
+        return f"{wanted.language}-{wanted.digest}" if wanted in self.asked else None
+
+    async def sweep(self, in_use: Collection[PackageSet]) -> None:
+        raise AssertionError("HTTP deletes nothing")
 
 
 class FakeVault:
@@ -226,6 +245,7 @@ class Site:
 
     hooks: FakeHookTable
     runner: FakeRunner
+    packages: FakePackages
     audit: FakeAuditLog
     journal: FakeJournal
     queue: FakeQueue
@@ -311,9 +331,11 @@ def site() -> Site:
     journal, queue, gitops = FakeJournal(), FakeQueue(), FakeGitOps()
     checks = [Check("projection:hook-table", ok=True, detail="at position 7 of 7, 0 behind")]
     ids = iter(f"INV{number}" for number in range(1000))
+    packages = FakePackages()
     invoker = Invoker(
         hooks=hooks,
         runner=runner,
+        packages=packages,
         vault=FakeVault(),
         journal=journal,
         queue=queue,
@@ -341,10 +363,20 @@ def site() -> Site:
         desk=TokenDesk(signer, lambda: NOW),
         limits=RateLimits(),
         invoker=invoker,
-        drafts=DraftRunner(hooks=hooks, runner=runner, vault=FakeVault(), new_id=lambda: next(ids)),
+        drafts=DraftRunner(
+            hooks=hooks,
+            runner=runner,
+            packages=packages,
+            vault=FakeVault(),
+            new_id=lambda: next(ids),
+        ),
         hooks=hooks,
         writer=HookWriter(
-            ledger=Ledger({}), hooks=hooks, vault=FakeVault(), new_id=lambda: next(ids)
+            ledger=Ledger({}),
+            hooks=hooks,
+            vault=FakeVault(),
+            packages=packages,
+            new_id=lambda: next(ids),
         ),
         audit=audit,
         journal=journal,
@@ -355,7 +387,7 @@ def site() -> Site:
         metrics=lambda: b"# TYPE hookledger_hooks gauge\nhookledger_hooks 0.0\n",
         version="1.2.3",
     )
-    made = Site(hooks, runner, audit, journal, queue, gitops, signer, services, checks)
+    made = Site(hooks, runner, packages, audit, journal, queue, gitops, signer, services, checks)
     made.let_in(TOKEN, *SCOPES)
     return made
 

@@ -75,7 +75,10 @@ class Tenant:
     ledger: Ledger
     hooks: FoldingTable
     vault: FakeVault
-    prepared: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+
+    @property
+    def prepared(self) -> list[tuple[str, dict[str, str]]]:
+        return [(each.language, dict(each.dependencies)) for each in self.site.packages.asked]
 
     def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
         answer: httpx.Response = self.site.ask(method, f"/api/v2{path}", **options)
@@ -148,11 +151,12 @@ def tenant(site: Any) -> Tenant:
     ids = iter(f"01J{number:023d}" for number in range(10_000))
     made = Tenant(site, ledger, hooks, vault)
 
-    async def prepare(language: str, dependencies: Any) -> None:
-        made.prepared.append((language, dict(dependencies)))
-
     writer = HookWriter(
-        ledger=ledger, hooks=hooks, vault=vault, new_id=lambda: next(ids), prepare=prepare
+        ledger=ledger,
+        hooks=hooks,
+        vault=vault,
+        packages=site.packages,
+        new_id=lambda: next(ids),
     )
     site.hooks = hooks
     site.services = replace(site.services, hooks=hooks, writer=writer)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.domain.errors import Rejected
+from app.domain.errors import Problem
 from app.domain.trigger_catalogue import CONTRACTS
 
 PRE = "pre-user-registration"
@@ -301,14 +301,11 @@ def test_packages_are_prepared_before_a_hook_needs_them(tenant: Any) -> None:
 
 
 def test_a_hook_whose_packages_cannot_be_had_is_refused(tenant: Any) -> None:
-    async def prepare(language: str, dependencies: Any) -> None:
-        raise Rejected("There is no package `semver` 9.9.9.")
-
-    tenant.site.services.writer._prepare = prepare
+    tenant.site.packages.problem = Problem("npm has no `semver` 9.9.9", key="dependencies.semver")
     answer = tenant.ask("POST", "/hooks", json=DRAFT | {"dependencies": {"semver": "9.9.9"}})
     assert answer.status_code == 400
     assert answer.json()["errorCode"] == "invalid_body"
-    assert "There is no package `semver` 9.9.9" in answer.json()["message"]
+    assert "npm has no `semver` 9.9.9" in answer.json()["message"]
     assert tenant.topics() == []
 
 
