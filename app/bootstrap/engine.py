@@ -93,7 +93,8 @@ async def open_runner(
     settings: Settings, on_log: Callable[[LogLine], None] = lambda _: None
 ) -> AsyncIterator[IsolatedRunner]:
     """Start the zygote; on exit every worker has ended."""
-    settings.packages_root.mkdir(parents=True, exist_ok=True, mode=0o755)
+    settings.packages_root.mkdir(parents=True, exist_ok=True)
+    settings.packages_root.chmod(0o755)  # hooks read their packages as other users
     runner = IsolatedRunner(
         isolation=settings.isolation,
         on_log=on_log,

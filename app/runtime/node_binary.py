@@ -10,8 +10,13 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
-OLDEST = 20
-"""First major version with the permission model, under which npm runs."""
+MAJOR_VERSIONS = range(20, 23)
+"""From the first with the permission model, under which npm runs; up to the last whose memory can
+be bounded: from 24 on, V8 makes 512 MiB for code writable at its start, which is as much as any
+hook may have.
+"""
+
+SUPPORTED = f"{MAJOR_VERSIONS.start} to {MAJOR_VERSIONS.stop - 1}"
 
 _PATIENCE = 20.0
 _VERSION = re.compile(r"v([0-9]+)\.[0-9]+\.[0-9]+")
@@ -19,12 +24,12 @@ _CLI = Path("npm/bin/npm-cli.js")
 
 
 def find_node(setting: str = "") -> Path | None:
-    """Return a Node.js that is new enough; None if there is none. Blocks for about 50 ms, once.
+    """Return a Node.js that hooks can run on; None if there is none. Takes about 50 ms, once.
 
     ``setting`` is the path the operator gave. If it is given, nothing else is tried.
     """
     candidates = [Path(setting)] if setting else list(_candidates())
-    return next((path for path in candidates if (major_version(path) or 0) >= OLDEST), None)
+    return next((path for path in candidates if major_version(path) in MAJOR_VERSIONS), None)
 
 
 def find_npm(setting: str = "") -> list[str] | None:

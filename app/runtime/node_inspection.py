@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
 from app.domain.errors import Stalled
 from app.runtime.inside.node_program import NodeProgram
 from app.runtime.inside.plans import LIBRARIES
+from app.runtime.node_binary import MAJOR_VERSIONS, SUPPORTED, find_node
 
-OLDEST = 18
-"""Major version from which on ``fetch``, and all that ``node/worker.js`` uses, is there."""
-
-INSTALL = f"Install Node.js {OLDEST} or newer, where every user may execute it."
+INSTALL = f"Install Node.js {SUPPORTED}, where every user may execute it."
 
 _PATIENCE = 20.0
 
@@ -27,11 +24,11 @@ console.log(JSON.stringify({ version: process.versions.node, sharedObjects }));
 
 
 def find_program(binary: Path | None = None) -> NodeProgram | str:
-    """Find out about ``binary``, or else the Node.js on the search path; or say why it is no use.
+    """Find out about ``binary``, or else the usual Node.js; or say why it is no use.
 
     Blocks for about 0.1 seconds.
     """
-    found = binary or shutil.which("node")
+    found = binary or find_node()
     if found is None:
         return f"There is no Node.js. {INSTALL}"
     try:
@@ -58,7 +55,7 @@ def inspect(binary: Path) -> NodeProgram:
         said = (getattr(error, "stderr", None) or b"").decode(errors="replace").strip()
         raise Stalled(f"{path} does not run: {error}. {said}{INSTALL}") from error
     version = str(found["version"])
-    if int(version.partition(".")[0]) < OLDEST:
+    if int(version.partition(".")[0]) not in MAJOR_VERSIONS:
         raise Stalled(f"{path} is Node.js {version}. {INSTALL}")
     # The kernel's own (linux-vdso) is no file.
     libraries = {name for name in found["sharedObjects"] if name.startswith("/")}

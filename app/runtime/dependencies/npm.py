@@ -13,7 +13,7 @@ from app.domain.errors import Stalled, Transient
 from app.domain.packages import PackageSet
 from app.runtime.dependencies.installers import Failure, Resolved, machine_tag, refused
 from app.runtime.dependencies.processes import Finished, Run, Workspace
-from app.runtime.node_binary import OLDEST, find_npm, major_version
+from app.runtime.node_binary import SUPPORTED, find_npm, major_version
 
 _OPTIONS = (
     "--ignore-scripts",
@@ -85,7 +85,7 @@ class NpmInstaller:
         npm = find_npm(self._node)
         if npm is None:
             raise Stalled(
-                f"npm packages need Node.js {OLDEST} or newer with its npm; "
+                f"npm packages need Node.js {SUPPORTED} with its npm; "
                 + (
                     f"`{self._node}`, the setting `node`, is none."
                     if self._node
@@ -93,7 +93,7 @@ class NpmInstaller:
                 )
             )
         node, script = npm
-        major = major_version(Path(node)) or OLDEST
+        major = major_version(Path(node)) or 0
         named = "--permission" if major >= _PERMISSION_NAMED else "--experimental-permission"
         return [
             *(node, named, "--no-warnings"),
