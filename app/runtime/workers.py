@@ -22,6 +22,7 @@ from app.runtime.alarms import Alarm
 from app.runtime.inside import protocol
 from app.runtime.inside.protocol import Violation
 from app.runtime.lines import Lines
+from app.runtime.outbox import Outbox
 from app.runtime.owners import Owner
 from app.runtime.pace import Pace
 from app.runtime.processes import Process
@@ -41,6 +42,7 @@ class Worker(asyncio.Protocol):
         self._layers = layers
         self._process = Process(output, self._raw_line, limits.log_bytes_per_call)
         self._transport: asyncio.Transport | None = None
+        self._outbox: Outbox | None = None
         self._state = State.STARTING
         self._confined = False
         self._was_ready = False
@@ -89,8 +91,9 @@ class Worker(asyncio.Protocol):
         elif self._is_async:
             self._begin(ticket)
         self._calls[number] = ticket
-        assert self._transport is not None  # noqa: S101 (a ready worker has one)
-        self._transport.write(ticket.message(number))
+        assert self._outbox is not None  # noqa: S101 (a ready worker has one)
+        # An idle worker is to begin; a busy one has something to do until the loop comes round.
+        self._outbox.post(ticket.message(number), at_once=len(self._calls) == 1)
 
     def freeze(self) -> None:
         """Stop the process of an idle worker until it is sent a call.
@@ -128,14 +131,20 @@ class Worker(asyncio.Protocol):
         """Keep the transport (``asyncio.Protocol``)."""
         # A stream socket's; uvloop's is not derived from the class it stands for.
         self._transport = cast("asyncio.Transport", transport)
+        self._outbox = Outbox(self._transport)
 
     def data_received(self, data: bytes) -> None:
         """Take messages (``asyncio.Protocol``)."""
+        settled = False
         try:
             for number, kind, body in self._frames.feed(data):
                 if self._state is State.ENDED:
                     return
                 if kind in (protocol.RESULT, protocol.ERROR):
+                    if not settled:
+                        # What was written past Python came before all of these answers.
+                        self._process.settle_output()
+                        settled = True
                     self._take_answer(number, kind, body)
                 else:
                     self._take_other(number, kind, body)
@@ -168,7 +177,6 @@ class Worker(asyncio.Protocol):
         ticket = self._calls[number]
         if len(body) > self._result_bytes:
             raise Violation(f"answered {len(body)} bytes; {self._result_bytes} are the most")
-        self._process.settle_output()
         succeeded = kind == protocol.RESULT
         outcome = OutcomeKind.SUCCEEDED if succeeded else OutcomeKind.ERRORED
         self._pace.learn(ticket.settle(outcome, body or None))

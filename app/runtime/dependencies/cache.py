@@ -120,7 +120,9 @@ class PackageCache:
         )
         try:
             with _disk_errors(self._root):
-                self._root.mkdir(mode=_MODE, parents=True, exist_ok=True)
+                if not self._root.is_dir():
+                    self._root.mkdir(parents=True, exist_ok=True)
+                    self._root.chmod(_MODE)  # whatever the umask
                 workspace.make()
             async with asyncio.timeout(self._limits.seconds):
                 installer = self._installers[wanted.language]
