@@ -75,6 +75,8 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
         before_tables=("PRAGMA auto_vacuum = INCREMENTAL",),
         pragmas=(
             "PRAGMA synchronous = NORMAL",
+            # What undoes a statement: in a file, it is a fifth of the writing time.
+            "PRAGMA temp_store = MEMORY",
             f"PRAGMA journal_size_limit = {_WAL_LIMIT_BYTES}",
             # The indexes' ends stay in memory between batches, and a page that every batch
             # changes is copied into the database every 32 MiB, not every 4.

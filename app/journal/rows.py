@@ -21,7 +21,7 @@ EXECUTION_COLUMNS = (
 )
 LINE_COLUMNS = "invocation_id, hook_id, at, level, stream, text"
 
-_CHUNKS = (100, 10, 1)
+_CHUNKS = (1000, 100, 10, 1)
 
 
 def execution_row(execution: ExecutionRecord) -> Row:
