@@ -43,7 +43,7 @@ from app.domain.errors import HookledgerError
 from app.queue.consumer import Consumer
 from app.queue.schedules import exponential
 from app.telemetry import set_up_logging
-from app.web.connections import patient_protocol
+from app.web.lane import lane_protocol
 from app.web.rate_limits import Rate, RateLimits, limits_of
 from app.web.routes import build_app
 from app.web.services import WebServices
@@ -95,7 +95,7 @@ async def _serve(
                 uvicorn.Config(
                     build_app(services),
                     loop="uvloop",
-                    http=patient_protocol(
+                    http=lane_protocol(
                         header_seconds=settings.header_seconds,
                         request_seconds=settings.request_seconds,
                     ),

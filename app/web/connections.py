@@ -1,9 +1,6 @@
-"""Connections that send an answer in one write, and wait for no request for ever.
+"""Connections that wait for no request for ever.
 
-uvicorn writes the head of an answer and its body apart, a system call each; on the hot path these
-two are a quarter of the server's time. What one round of the event loop says is joined here.
-
-It also waits without end for a request that arrives byte by byte, of which a few hundred take up
+uvicorn waits without end for a request that arrives byte by byte, of which a few hundred take up
 every connection ("slowloris"). Here one timer for each connection looks from time to time; a
 request that arrives at once costs two assignments.
 """
@@ -12,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
@@ -21,8 +17,8 @@ from app.web.exchange import ALWAYS
 from app.web.problems import problem_answer
 
 
-class OneWriteProtocol(HttpToolsProtocol):
-    """uvicorn's protocol on a transport that joins writes, with an end to its patience."""
+class PatientProtocol(HttpToolsProtocol):
+    """uvicorn's protocol, with an end to its patience."""
 
     header_seconds = 10.0
     """For the head of a request; also for the first byte of a new connection."""
@@ -35,8 +31,7 @@ class OneWriteProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take the connection (``asyncio.Protocol``)."""
-        joined = cast("asyncio.Transport", JoinedWrites(transport, asyncio.get_running_loop()))
-        super().connection_made(joined)
+        super().connection_made(transport)
         self._due = self.loop.time() + self.header_seconds
         self._watch = self.loop.call_later(self.header_seconds, self._look)
 
@@ -49,16 +44,28 @@ class OneWriteProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Begin a request (httptools)."""
         super().on_message_begin()
-        self._due = self.loop.time() + self.header_seconds
+        self.begin_patience()
 
     def on_headers_complete(self) -> None:
         """Begin its body (httptools)."""
         super().on_headers_complete()
-        self._due += self.request_seconds - self.header_seconds
+        self.extend_patience()
 
     def on_message_complete(self) -> None:
         """End it (httptools)."""
         super().on_message_complete()
+        self.end_patience()
+
+    def begin_patience(self) -> None:
+        """Wait for the head of a request."""
+        self._due = self.loop.time() + self.header_seconds
+
+    def extend_patience(self) -> None:
+        """Wait for its body too."""
+        self._due += self.request_seconds - self.header_seconds
+
+    def end_patience(self) -> None:
+        """Wait for nothing."""
         self._due = math.inf
 
     def _look(self) -> None:
@@ -75,12 +82,6 @@ class OneWriteProtocol(HttpToolsProtocol):
             self.transport.close()
 
 
-def patient_protocol(*, header_seconds: float, request_seconds: float) -> type[OneWriteProtocol]:
-    """Return the protocol with these patiences, in seconds."""
-    waits = {"header_seconds": header_seconds, "request_seconds": request_seconds}
-    return type("PatientProtocol", (OneWriteProtocol,), waits)
-
-
 def _too_slow() -> bytes:
     response = problem_answer(TooSlow(), {"path": "/"})
     headers = [*response.raw_headers, *ALWAYS, (b"connection", b"close")]
@@ -89,31 +90,3 @@ def _too_slow() -> bytes:
 
 
 _TOO_SLOW = _too_slow()
-
-
-class JoinedWrites:
-    """A transport whose writes wait until the loop comes round; all else goes straight through."""
-
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
-        self._transport = transport
-        self._loop = loop
-        self._waiting: list[bytes] = []
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
-
-    def write(self, data: bytes) -> None:
-        """Write soon, together with what follows."""
-        if not self._waiting:
-            self._loop.call_soon(self._flush)
-        self._waiting.append(data)
-
-    def close(self) -> None:
-        """Write what waits, and close."""
-        self._flush()
-        self._transport.close()
-
-    def _flush(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        if waiting and not self._transport.is_closing():
-            self._transport.write(b"".join(waiting))

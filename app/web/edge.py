@@ -14,6 +14,7 @@ from app.domain.errors import HookledgerError
 from app.web.auth import caller, signed_tokens
 from app.web.errors import TooManyRequests
 from app.web.exchange import note, reply
+from app.web.invoke import InvokeEndpoint
 from app.web.rate_limits import Allowance, address_of
 from app.web.refusals import too_many_answer
 from app.web.services import WebServices
@@ -24,8 +25,10 @@ _UNAUTHENTICATED = 401
 class Edge:
     """An ASGI application around the routes."""
 
-    def __init__(self, app: ASGIApp, services: WebServices) -> None:
+    def __init__(self, app: ASGIApp, services: WebServices, invoke: InvokeEndpoint) -> None:
         self._app = app
+        self.lane = invoke if services.limits.invocations is None else None
+        """Answers invocations that need not pass here, as long as their class has no limit."""
         self._hooks = services.hooks
         self._desk = services.desk
         self._limits = services.limits

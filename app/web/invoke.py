@@ -7,9 +7,11 @@ platform is a problem document. Neither is ever written as the other.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+import msgspec
 import orjson
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -18,10 +20,11 @@ from app.application.invoke import Answer
 from app.application.run_draft import shown_request
 from app.domain.errors import HookledgerError, Rejected, Unauthenticated
 from app.domain.outcomes import LogLine, Outcome, OutcomeKind
+from app.domain.revisions import Position
 from app.web.auth import admit, bearer_token
 from app.web.endpoints import JSON, Answered, Operation
 from app.web.errors import Disconnected
-from app.web.exchange import ALWAYS, reply
+from app.web.exchange import ALWAYS
 from app.web.limits import Headers, min_position, read_body
 from app.web.parameters import path_parameter
 from app.web.problems import (
@@ -83,6 +86,23 @@ _TYPE = (b"content-type", JSON.encode())
 RawHeaders = list[tuple[bytes, bytes]]
 
 
+class Question(msgspec.Struct, frozen=True):
+    """Who asks which trigger; the body comes after it."""
+
+    trigger: str
+    caller: str
+    min_position: Position | None
+    headers: Headers
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """A whole answer."""
+
+    status: int
+    headers: RawHeaders
+    body: bytes
+
+
 class InvokeEndpoint:
     """The operation ``INVOKE``."""
 
@@ -93,28 +113,24 @@ class InvokeEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
-        response: Response | None = None
+        headers = scope["headers"]
         try:
-            answer = await self._answer(scope, receive)
-            headers = provenance(answer, time.perf_counter() - started)
-            if answer.envelope is None and not answer.accepted:
-                response = _failed(answer.failure, answer) if answer.failure else _nothing()
-                response.raw_headers += headers
+            question = self.question(scope["path_params"]["trigger"], headers)
+            if scope["query_string"]:
+                raise Rejected("This route takes no query parameters.")
+            body = await read_body(headers, receive)
         except Disconnected:
             return
         except HookledgerError as error:
-            response = problem_answer(error, scope)
-        except Exception as error:  # noqa: BLE001 (whatever it is, the caller gets a problem)
-            response = unexpected_answer(error, scope)
-        if response is not None:
-            await reply(response, scope, receive, send)
-        elif answer.envelope is not None:
-            await _send(send, 200, answer.envelope, headers)
+            reply = _reply(problem_answer(error, scope))
         else:
-            await _send(send, 202, _accepted(answer), headers)
+            reply = await self.answer(question, body, started)
+        start = {"status": reply.status, "headers": reply.headers}
+        await send({"type": "http.response.start", **start})
+        await send({"type": "http.response.body", "body": reply.body})
 
-    async def _answer(self, scope: Scope, receive: Receive) -> Answer:
-        headers, trigger = scope["headers"], scope["path_params"]["trigger"]
+    def question(self, trigger: str, headers: Headers) -> Question:
+        """Admit the caller; raise what ``admit`` and ``min_position`` raise."""
         try:
             caller = admit(self._hooks.table, headers, _SCOPE).id
         except Unauthenticated:
@@ -122,17 +138,31 @@ class InvokeEndpoint:
             if holder is None:
                 raise
             caller = holder
-        if scope["query_string"]:
-            raise Rejected("This route takes no query parameters.")
-        wanted = min_position(headers)
-        body = await read_body(headers, receive)
-        return await self._invoke(
-            trigger,
-            body,
-            caller=caller,
-            min_position=wanted,
-            request=partial(_shown, headers, trigger),
-        )
+        return Question(trigger, caller, min_position(headers), headers)
+
+    async def answer(self, question: Question, body: bytes, started: float) -> Reply:
+        """Answer a question that came at ``started`` (``time.perf_counter``); never raises."""
+        trigger = question.trigger
+        try:
+            answer = await self._invoke(
+                trigger,
+                body,
+                caller=question.caller,
+                min_position=question.min_position,
+                request=partial(_shown, question.headers, trigger),
+            )
+            headers = provenance(answer, time.perf_counter() - started)
+            if answer.envelope is not None:
+                return _json(200, answer.envelope, headers)
+            if answer.accepted:
+                return _json(202, _accepted(answer), headers)
+            if answer.failure is None:
+                return Reply(204, [*headers, *ALWAYS], b"")
+            return _reply(_failed(answer.failure, answer), headers)
+        except HookledgerError as error:
+            return _reply(problem_answer(error, _place(trigger)))
+        except Exception as error:  # noqa: BLE001 (whatever it is, the caller gets a problem)
+            return _reply(unexpected_answer(error, _place(trigger)))
 
     def _holder(self, trigger: str, headers: Headers) -> str | None:
         """Name the caller whose token is no client's but a hook's extension secret."""
@@ -174,18 +204,23 @@ def header_value(text: str) -> bytes:
     return text.encode("latin-1")
 
 
-async def _send(send: Send, status: int, body: bytes, headers: RawHeaders) -> None:
+def _json(status: int, body: bytes, headers: RawHeaders) -> Reply:
     headers += (_TYPE, (b"content-length", b"%d" % len(body)), *ALWAYS)
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    return Reply(status, headers, body)
 
 
 def _shown(headers: Headers, trigger: str) -> bytes:
     return shown_request({n.decode("latin-1"): v.decode("latin-1") for n, v in headers}, trigger)
 
 
-def _nothing() -> Response:
-    return Response(status_code=204)
+def _reply(response: Response, headers: Sequence[tuple[bytes, bytes]] = ()) -> Reply:
+    return Reply(
+        response.status_code, [*response.raw_headers, *headers, *ALWAYS], bytes(response.body)
+    )
+
+
+def _place(trigger: str) -> Scope:
+    return {"method": INVOKE.method, "path": INVOKE.path.replace("{trigger}", trigger)}
 
 
 def _accepted(answer: Answer) -> bytes:

@@ -56,10 +56,11 @@ OPERATIONS: tuple[Operation, ...] = (
 
 def build_app(services: WebServices) -> Edge:
     """Make the application; needs no lifespan of its own."""
-    return Edge(build_router(services), services)
+    router = build_router(services)
+    return Edge(router, services, router.invoke)
 
 
-def build_router(services: WebServices) -> Router:
+def build_router(services: WebServices) -> InvokeFirst:
     """Make the application without its edge."""
     openapi = orjson.dumps(openapi_document(OPERATIONS, services.version))
     invoke = InvokeEndpoint(services)
@@ -81,7 +82,7 @@ class InvokeFirst(Router):
 
     def __init__(self, invoke: InvokeEndpoint, routes: list[Route]) -> None:
         super().__init__(routes, redirect_slashes=False, default=_nothing_here)
-        self._invoke = invoke
+        self.invoke = invoke
         self._match = compile_path(INVOKE.path)[0].match
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -89,7 +90,7 @@ class InvokeFirst(Router):
             found = self._match(scope["path"])
             if found is not None:
                 scope["path_params"] = found.groupdict()
-                await self._invoke(scope, receive, send)
+                await self.invoke(scope, receive, send)
                 return
         await super().__call__(scope, receive, send)
 

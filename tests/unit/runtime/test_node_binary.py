@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.runtime import node_binary
-from app.runtime.node_binary import OLDEST, find_node, find_npm, major_version
+from app.runtime.node_binary import MAJOR_VERSIONS, find_node, find_npm, major_version
 
 
 def make_node(folder: Path, version: str) -> Path:
@@ -26,13 +26,18 @@ def add_npm(folder: Path) -> Path:
 
 
 def test_the_operators_node_wins_with_the_npm_beside_it(tmp_path: Path) -> None:
-    node, npm = make_node(tmp_path, f"v{OLDEST}.0.0"), add_npm(tmp_path)
+    node, npm = make_node(tmp_path, f"v{MAJOR_VERSIONS.start}.0.0"), add_npm(tmp_path)
     assert find_node(str(node)) == node
     assert find_npm(str(node)) == [str(node), str(npm)]
 
 
 def test_a_node_that_is_too_old_or_none_is_not_taken_nor_is_another(tmp_path: Path) -> None:
-    for version in (f"v{OLDEST - 1}.9.9", "Python 3.11.2", ""):
+    for version in (
+        f"v{MAJOR_VERSIONS.start - 1}.9.9",
+        f"v{MAJOR_VERSIONS.stop}.0.0",
+        "Python 3.11.2",
+        "",
+    ):
         major_version.cache_clear()
         node = make_node(tmp_path / version.replace(" ", "-").ljust(1, "x"), version)
         assert find_node(str(node)) is None

@@ -323,6 +323,15 @@ class Site:
 
 @pytest.fixture
 def site() -> Site:
+    return _site()
+
+
+@pytest.fixture
+def make_site() -> Callable[[], Site]:
+    return _site
+
+
+def _site() -> Site:
     hooks, runner, audit = (
         FakeHookTable(ActiveTable(position=Position(7))),
         FakeRunner(),

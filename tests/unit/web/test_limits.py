@@ -222,12 +222,12 @@ def test_an_export_that_breaks_is_cut_off_rather_than_ended(
 @pytest.fixture
 def impatient(site: Any, make_hook: Any) -> Iterator[int]:
     """A server that waits for nothing."""
-    from app.web.connections import patient_protocol
+    from app.web.lane import lane_protocol
 
     site.put(make_hook())
     config = uvicorn.Config(
         build_app(site.services),
-        http=patient_protocol(header_seconds=0.1, request_seconds=0.3),
+        http=lane_protocol(header_seconds=0.1, request_seconds=0.3),
         lifespan="off",
         log_config=None,
     )
