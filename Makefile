@@ -6,10 +6,10 @@ LOCK := .requirements.lock
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-slow lint format check bench docs lock clean
+.PHONY: help setup run test test-slow lint format check bench bench-sample docs lock clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
 
 setup: $(STAMP)  ## create .venv with the locked dependencies
 
@@ -43,6 +43,9 @@ check: lint test  ## what CI runs
 
 bench: setup  ## measure, and write docs/benchmarks.md
 	$(BIN)/python -m tests.benchmarks
+
+bench-sample: setup  ## measure a little, in half a minute, and only print it
+	$(BIN)/python -m tests.benchmarks --sample
 
 docs: setup  ## write the command line reference from the commands themselves
 	$(BIN)/typer app.cli.main utils docs --name hookledger --title 'Command line reference' --output docs/cli-reference.md

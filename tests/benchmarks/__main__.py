@@ -1,90 +1,66 @@
-"""Run every benchmark and write ``docs/benchmarks.md``."""
+"""Run every benchmark and write ``docs/benchmarks.md``; ``--sample`` runs a little and writes none."""
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from rich.console import Console
 
-from tests.benchmarks import deployment, throughput
+from tests.benchmarks import deployment, peers, report, throughput, workers
 
 REPORT = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
 
-_HEAD = """# Benchmarks
+T = TypeVar("T")
 
-Measured by `make bench`, which writes this file. Machines differ and are noisy: read the ratios,
-which compare two things in one run, rather than the absolute figures.
-
-Machine of this run: {cores} cores, {system}, Python {python}.
-"""
-
-_THROUGHPUT = """
-## Invocations against a bare JSON echo
-
-One server process, everything on: authentication, payload check, isolation, journal, provenance.
-The floor is a Starlette route that parses JSON and answers it, on uvicorn with uvloop and
-httptools, in rounds that alternate. Load generator, server and worker share the machine's cores, so
-ours, with two processes to the floor's one, is at a disadvantage on a small machine. CPU is that of
-the server process per answer.
-
-| connections | floor req/s | ours req/s | ours / floor | floor p50 / p99 ms | ours p50 / p99 ms | floor CPU µs | ours CPU µs |
-|---|---|---|---|---|---|---|---|
-{rows}
-"""
-
-_DEPLOYMENT = """
-## From commit to answer
-
-`git commit` has returned → the next answer names the commit; {commits} commits to one of {hooks}
-hooks, asked again and again over one connection.
-
-| median | 90 % within | worst | `git commit` itself, median | ratio |
-|---|---|---|---|---|
-| {median_ms:.1f} ms | {p90_ms:.1f} ms | {worst_ms:.1f} ms | {commit_ms:.1f} ms | {ratio:.1f} |
-"""
+_CONSOLE = Console(stderr=True)
 
 
 def main() -> int:
-    """Measure and write the report; the exit code says whether everything answered."""
-    console = Console(stderr=True)
+    """Measure and report; the exit code says whether everything answered."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("--sample", action="store_true", help="a minute of it, printed only")
+    sample: bool = parser.parse_args().sample
     if not _load_generator():
-        console.print("wrk is missing: install Debian's package `wrk` and run this again.")
+        _CONSOLE.print("wrk is missing: install Debian's package `wrk` and run this again.")
         return 1
-    with console.status("commits, from commit to answer …"):
-        latency = deployment.measure()
-    with console.status("invocations, against the floor …"):
-        comparisons = throughput.measure()
-    rows = "\n".join(
-        f"| {c.connections} | {c.floor.rate:,.0f} | {c.ours.rate:,.0f} | **{c.ratio:.0%}** "
-        f"| {c.floor.median_ms:.2f} / {c.floor.p99_ms:.2f} "
-        f"| {c.ours.median_ms:.2f} / {c.ours.p99_ms:.2f} "
-        f"| {c.floor.cpu_us:.0f} | {c.ours.cpu_us:.0f} |"
-        for c in comparisons
+    few = {"connections": (16,), "rounds": 2, "seconds": 1}
+    comparisons = _with("invocations", lambda: throughput.measure(**(few if sample else {})))  # type: ignore[arg-type]
+    fewer = {"hooks": 20, "blocks": 4, "starts": 5, "kills": 1}
+    figures = _with("workers", lambda: workers.measure(**(fewer if sample else {})))
+    text = [
+        report.head(platform_of_this_run()),
+        report.throughput(comparisons),
+        report.workers(figures),
+    ]
+    if not sample:
+        standings, absent = _with("peers", peers.measure)
+        latency = _with("commits, from commit to answer", deployment.measure)
+        text += [report.peers(standings, absent), report.deployment(latency)]
+        REPORT.write_text("".join(text))
+    Console().print("".join(text), markup=False)
+    every = [r for c in comparisons for r in (c.ours, c.echo, c.same)]
+    return 1 if any(r.failures for r in every) else 0
+
+
+def platform_of_this_run() -> str:
+    """Describe the machine."""
+    return (
+        f"{os.cpu_count()} cores, {platform.system()} {platform.release()}, "
+        f"Python {platform.python_version()}"
     )
-    REPORT.write_text(
-        _HEAD.format(
-            cores=os.cpu_count(),
-            system=f"{platform.system()} {platform.release()}",
-            python=platform.python_version(),
-        )
-        + _THROUGHPUT.format(rows=rows)
-        + _DEPLOYMENT.format(
-            commits=latency.commits,
-            hooks=latency.hooks,
-            median_ms=latency.median_ms,
-            p90_ms=latency.p90_ms,
-            worst_ms=latency.worst_ms,
-            commit_ms=latency.commit_ms,
-            ratio=latency.median_ms / latency.commit_ms,
-        )
-    )
-    Console().print(REPORT.read_text(), markup=False)
-    return 1 if any(c.ours.failures or c.floor.failures for c in comparisons) else 0
+
+
+def _with(what: str, measure: Callable[[], T]) -> T:
+    with _CONSOLE.status(f"{what} …"):
+        return measure()
 
 
 def _load_generator() -> bool:

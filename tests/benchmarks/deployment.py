@@ -11,9 +11,14 @@ from pathlib import Path
 import httpx
 
 from app.domain.trigger_catalogue import CONTRACTS
-from tests.benchmarks.processes import git, hookledger, make_repository, write_version
+from tests.benchmarks.processes import (
+    TRIGGER,
+    git,
+    hookledger,
+    make_repository,
+    write_version,
+)
 
-TRIGGER = "pre-user-registration"
 _GIVE_UP_SECONDS = 10.0
 
 

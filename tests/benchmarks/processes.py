@@ -6,24 +6,36 @@ import contextlib
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.benchmarks.floor import ANSWER
+
 _PYTHON = sys.executable
-_ECHO = "def hook(user, context):\n    return {'user': {'user_metadata': {'v': VERSION}}}\n"
+_PATIENCE = 30.0
+TRIGGER = "pre-user-registration"
+
+_SCRIPTS = {
+    "hook.py": "def hook(user, context):\n    return {'user': {'user_metadata': {'v': VERSION}}}\n",
+    "hook.js": "module.exports = function (user, context, cb) {\n"
+    "  cb(null, {user: {user_metadata: {v: VERSION}}});\n};\n",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A server under measurement."""
+    """A server under measurement, and where it is asked."""
 
     pid: int
     address: str
     token: str = ""
+    path: str = "/"
 
 
 def git(repository: Path, *arguments: str) -> str:
@@ -48,14 +60,14 @@ def git(repository: Path, *arguments: str) -> str:
     return done.stdout.strip()
 
 
-def make_repository(root: Path, hooks: int) -> Path:
-    """Make a repository with ``hooks`` hooks, of which one is enabled and echoes a version."""
+def make_repository(root: Path, hooks: int, script: str = "hook.py") -> Path:
+    """Make a repository with ``hooks`` hooks, of which one is enabled and answers a version."""
     repository = root / "repository"
-    folder = repository / "hooks" / "pre-user-registration"
+    folder = repository / "hooks" / TRIGGER
     for number in range(hooks):
         hook = folder / f"group-{number // 100:03d}" / f"hook-{number:05d}"
         hook.mkdir(parents=True)
-        write_version(hook, 0)
+        write_version(hook, 0, script)
         (hook / "hook.toml").write_text(f"enabled = {'true' if number == 0 else 'false'}\n")
     git(repository, "init", "--quiet", "--initial-branch", "main")
     git(repository, "add", "--all")
@@ -63,9 +75,9 @@ def make_repository(root: Path, hooks: int) -> Path:
     return repository
 
 
-def write_version(hook: Path, version: int) -> None:
+def write_version(hook: Path, version: int, script: str = "hook.py") -> None:
     """Write the script so that its answer tells the version."""
-    (hook / "hook.py").write_text(_ECHO.replace("VERSION", str(version)))
+    (hook / script).write_text(_SCRIPTS[script].replace("VERSION", str(version)))
 
 
 @contextlib.contextmanager
@@ -77,7 +89,7 @@ def hookledger(root: Path, repository: Path) -> Iterator[Measured]:
         "HOOKLEDGER_REPO_PATH": "",
         "HOOKLEDGER_DATA_DIR": str(root / "var"),
         "HOOKLEDGER_DATABASE_URL": f"sqlite:///{root}/var/hookledger.db",
-        "HOOKLEDGER_LOG_LEVEL": "warning",
+        "HOOKLEDGER_LOG_LEVEL": "error",
     }
     command = [_PYTHON, "-m", "app", "serve", "--quickstart", "--port", "0"]
     with _process(command, environment) as process:
@@ -90,26 +102,65 @@ def hookledger(root: Path, repository: Path) -> Iterator[Measured]:
                 token = found[1]
             if address and token:
                 break
-        yield Measured(process.pid, address, token)
+        yield Measured(process.pid, address, token, f"/v1/triggers/{TRIGGER}/invoke")
 
 
 @contextlib.contextmanager
-def starlette_floor(port: int) -> Iterator[Measured]:
-    """Serve the floor on uvicorn with uvloop and httptools, as hookledger is served."""
+def floor(application: str, answer: Path) -> Iterator[Measured]:
+    """Serve a floor on uvicorn with uvloop and httptools, as hookledger is served."""
+    port = free_port()
     command = [
-        _PYTHON, "-m", "uvicorn", "tests.benchmarks.floor:app", "--port", str(port), "--loop", "uvloop",
-        "--http", "httptools", "--no-access-log", "--log-level", "info",
+        _PYTHON, "-m", "uvicorn", f"tests.benchmarks.floor:{application}", "--port", str(port),
+        "--loop", "uvloop", "--http", "httptools", "--no-access-log", "--lifespan", "off",
     ]  # fmt: skip
-    with _process(command, dict(os.environ), stderr=subprocess.STDOUT) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            if "Uvicorn running" in line:
-                break
+    environment = {**os.environ, ANSWER: str(answer)}
+    with served(command, environment, port) as process:
         yield Measured(process.pid, f"http://127.0.0.1:{port}")
 
 
+@contextlib.contextmanager
+def served(
+    command: list[str], environment: dict[str, str], port: int, folder: Path | None = None
+) -> Iterator[subprocess.Popen[str]]:
+    """Run a server until the port answers, and end it; raise ``RuntimeError`` if it does not."""
+    with _process(command, environment, subprocess.STDOUT, folder) as process:
+        assert process.stdout is not None
+        drained = threading.Thread(target=process.stdout.read, daemon=True)
+        drained.start()
+        end = time.monotonic() + _PATIENCE
+        while not _answers(port):
+            if process.poll() is not None or time.monotonic() > end:
+                raise RuntimeError(f"{command[0]} does not serve")
+            time.sleep(0.05)
+        yield process
+
+
+def free_port() -> int:
+    """Find a port nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+    return port
+
+
+def family(pid: int) -> list[int]:
+    """List the processes below ``pid``."""
+    found = []
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        for child in (thread / "children").read_text().split():
+            found += [int(child), *family(int(child))]
+    return found
+
+
+def _answers(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
 def cpu_seconds(pid: int) -> float:
-    """CPU time of a process so far, in seconds."""
+    """CPU time of a process so far, all its threads, in seconds."""
     nanoseconds = sum(
         int((thread / "schedstat").read_text().split()[0])
         for thread in Path(f"/proc/{pid}/task").iterdir()
@@ -119,10 +170,13 @@ def cpu_seconds(pid: int) -> float:
 
 @contextlib.contextmanager
 def _process(
-    command: list[str], environment: dict[str, str], stderr: int | None = None
+    command: list[str],
+    environment: dict[str, str],
+    stderr: int | None = None,
+    folder: Path | None = None,
 ) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=stderr, text=True
+        command, env=environment, stdout=subprocess.PIPE, stderr=stderr, text=True, cwd=folder
     )
     try:
         yield process

@@ -1,0 +1,150 @@
+"""Figures as tables, ratios first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from tests.benchmarks.deployment import Latency
+from tests.benchmarks.peers import Standing
+from tests.benchmarks.throughput import Comparison
+from tests.benchmarks.workers import Figures
+
+_HEAD = """# Benchmarks
+
+Measured by `make bench` (`python -m tests.benchmarks`), which writes this file. Machines differ and
+are noisy: read the ratios, which compare things in one run, rather than the absolute figures.
+
+Machine of this run: {machine}.
+"""
+
+_THROUGHPUT = """
+## Invocations
+
+One server process, everything on: authentication, payload check, full isolation, journal,
+provenance. The *echo* is a Starlette route that parses JSON and answers it; *same bytes* is a plain
+ASGI application that reads the body and answers the very bytes hookledger does. All run on uvicorn
+with uvloop and httptools, in rounds that alternate; figures are medians. Load generator, server and
+worker share the machine's cores, so hookledger, with two processes to the echo's one, is at a
+disadvantage on a small machine. CPU is that of the server process (and of the workers) per answer.
+
+"""
+
+_WORKERS = """
+## Workers
+
+Without HTTP, over the runner.
+
+"""
+
+_PEERS = """
+## Others, with the same hook
+
+{connections} connections, in the same rounds. None of the others isolates one hook from another;
+workerd and deno keep JavaScript in an isolate of V8.
+
+"""
+
+_DEPLOYMENT = """
+## From commit to answer
+
+`git commit` has returned → the next answer names the commit; {commits} commits to one of {hooks}
+hooks, asked again and again over one connection.
+
+"""
+
+
+def head(machine: str) -> str:
+    return _HEAD.format(machine=machine)
+
+
+def throughput(comparisons: Sequence[Comparison]) -> str:
+    return _THROUGHPUT + _table(
+        (
+            "connections",
+            "of echo",
+            "of same bytes",
+            "CPU above same bytes",
+            "req/s ours / echo / same",
+            "p50 / p99 ms ours",
+            "p50 / p99 ms echo",
+            "CPU µs ours (workers) / echo / same",
+        ),
+        (
+            (
+                str(c.connections),
+                f"**{c.of_echo:.0%}**",
+                f"{c.of_same:.0%}",
+                f"**{c.added_us:+.0f} µs**",
+                f"{c.ours.rate:,.0f} / {c.echo.rate:,.0f} / {c.same.rate:,.0f}",
+                f"{c.ours.median_ms:.2f} / {c.ours.p99_ms:.2f}",
+                f"{c.echo.median_ms:.2f} / {c.echo.p99_ms:.2f}",
+                _cpu(c),
+            )
+            for c in comparisons
+        ),
+    )
+
+
+def _cpu(c: Comparison) -> str:
+    ours = f"{c.ours.server_us:.0f} ({c.ours.workers_us:.0f})"
+    return f"{ours} / {c.echo.server_us:.0f} / {c.same.server_us:.0f}"
+
+
+def workers(figures: Figures) -> str:
+    rows = [
+        (
+            f"warm call, isolation {figures.level}, against none",
+            f"**{figures.sandbox - 1:+.1%}**",
+            f"{figures.full_us:.0f} µs against {figures.none_us:.0f} µs",
+        ),
+        *(
+            (f"cold start, {language}: never run → first answer", f"**{ms:.1f} ms**", "median")
+            for language, ms in figures.cold_ms.items()
+        ),
+        *((f"cold start, {name}", "not run", why) for name, why in figures.not_run.items()),
+        (
+            "private memory of a warm Python hook",
+            f"**{figures.private_mib:.1f} MiB**",
+            f"median of {figures.hooks} warm hooks; proportional share {figures.pss_mib:.1f} MiB",
+        ),
+        *(
+            (f"deadline → process gone, {name}", f"**{ms:.0f} ms**", "the worst of several")
+            for name, ms in figures.kill_ms.items()
+        ),
+    ]
+    return _WORKERS + _table(("what", "figure", "of what"), rows)
+
+
+def peers(standings: Sequence[Standing], absent: Mapping[str, str], connections: int = 16) -> str:
+    rows = [
+        (
+            s.name,
+            f"**{s.ours:.1f} x**" if s.ours != 1 else "1",
+            f"{s.figures.rate:,.0f}",
+            f"{s.figures.median_ms:.2f} / {s.figures.p99_ms:.2f}",
+        )
+        for s in standings
+    ]
+    rows += [(name, "not run", why, "") for name, why in absent.items()]
+    table = _table(("server", "hookledger's rate by its rate", "req/s", "p50 / p99 ms"), rows)
+    return _PEERS.format(connections=connections) + table
+
+
+def deployment(latency: Latency) -> str:
+    return _DEPLOYMENT.format(commits=latency.commits, hooks=latency.hooks) + _table(
+        ("median", "90 % within", "worst", "`git commit` itself, median", "ratio"),
+        [
+            (
+                f"{latency.median_ms:.1f} ms",
+                f"{latency.p90_ms:.1f} ms",
+                f"{latency.worst_ms:.1f} ms",
+                f"{latency.commit_ms:.1f} ms",
+                f"{latency.median_ms / latency.commit_ms:.1f}",
+            )
+        ],
+    )
+
+
+def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [heads, ("---",) * len(heads), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)

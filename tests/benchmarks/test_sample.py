@@ -1,0 +1,40 @@
+"""The benchmarks still run: a little of each that needs no load generator, and all tables."""
+
+from __future__ import annotations
+
+from tests.benchmarks import report, workers
+from tests.benchmarks.deployment import Latency
+from tests.benchmarks.load import Round, medians, ratio
+from tests.benchmarks.peers import Standing
+from tests.benchmarks.throughput import Comparison
+
+
+def round_of(rate: float, failures: int = 0) -> Round:
+    return Round(rate, 0.5, 1.5, 50.0, 10.0, failures)
+
+
+def test_workers_are_measured_and_reported() -> None:
+    found = workers.measure(hooks=2, blocks=1, starts=1, kills=1)
+    assert found.sandbox > 0
+    assert found.cold_ms["python"] > 0
+    assert found.private_mib > 0
+    assert set(found.kill_ms) == {"a busy loop", "deaf to signals", "200 MB in use"}
+    text = report.workers(found)
+    assert "private memory of a warm Python hook" in text
+
+
+def test_rates_are_compared_round_by_round() -> None:
+    ours, others = [round_of(10), round_of(300)], [round_of(20), round_of(100)]
+    assert ratio(ours, others) == 1.75
+    assert medians([round_of(1, 0), round_of(2, 7), round_of(9, 0)]) == round_of(2, 7)
+
+
+def test_tables_put_the_ratio_before_the_figures() -> None:
+    one = round_of(1000)
+    table = report.throughput([Comparison(16, one, one, one, 1.25, 0.5, 20.0)]).splitlines()[-1]
+    assert table.startswith("| 16 | **125%** | 50% | **+20 µs** | 1,000 / 1,000 / 1,000 |")
+    standings = [Standing("ours", one, 1), Standing("theirs", one, 4.2)]
+    lines = report.peers(standings, {"absent": "no such package"}).splitlines()
+    assert lines[-2].startswith("| theirs | **4.2 x** |")
+    assert lines[-1] == "| absent | not run | no such package |  |"
+    assert "| 3.0 |" in report.deployment(Latency(10, 5, 30.0, 40.0, 50.0, 10.0))
