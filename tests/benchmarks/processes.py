@@ -143,11 +143,12 @@ def free_port() -> int:
 
 
 def family(pid: int) -> list[int]:
-    """List the processes below ``pid``."""
+    """List the processes below ``pid``; of one that ends meanwhile, nothing more."""
     found = []
-    for thread in Path(f"/proc/{pid}/task").iterdir():
-        for child in (thread / "children").read_text().split():
-            found += [int(child), *family(int(child))]
+    with contextlib.suppress(OSError):
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            for child in (thread / "children").read_text().split():
+                found += [int(child), *family(int(child))]
     return found
 
 
