@@ -26,7 +26,7 @@ def token_effects(payload: Mapping[str, Any], result: object) -> dict[str, Any]:
     """
     if result is None:
         return {"scope": list(payload.get("scope") or []), "claims": {}}
-    if not isinstance(result, Mapping):
+    if not isinstance(result, dict):
         return {"scope": [], "claims": {}}
     scope = result.get("scope")
     scopes = [entry for entry in scope if isinstance(entry, str)] if isinstance(scope, list) else []
@@ -39,13 +39,13 @@ def registration_effects(payload: Mapping[str, Any], result: object) -> dict[str
 
     Keys that contain ``.`` or begin with ``$`` cannot be stored by Auth0 and are dropped.
     """
-    user = result.get("user") if isinstance(result, Mapping) else None
-    if not isinstance(user, Mapping):
+    user = result.get("user") if isinstance(result, dict) else None
+    if not isinstance(user, dict):
         return {}
     kept = {
         member: _storable(user[member])
         for member in ("user_metadata", "app_metadata")
-        if isinstance(user.get(member), Mapping)
+        if isinstance(user.get(member), dict)
     }
     return {"user": kept} if kept else {}
 

@@ -3,6 +3,8 @@
 Source of texts and order: auth0-ext-compilers 6.1.0, ``lib/compilers``. The first failing check
 answers; the blank in ``Body .client`` is theirs. For the members of ``context`` of
 send-phone-message the exact prefix is not public; we write the full path, ``Body.context.code``.
+
+Objects are dicts, as a JSON parser makes them; to ask for any ``Mapping`` takes ten times as long.
 """
 
 from __future__ import annotations
@@ -14,9 +16,9 @@ _RECEIVED = "received by extensibility point"
 
 def check_credentials_exchange(payload: object) -> str | None:
     """Return what is wrong with the payload, or None."""
-    if not isinstance(payload, Mapping):
+    if not isinstance(payload, dict):
         return _not_an_object("Body")
-    if not isinstance(payload.get("client"), Mapping):
+    if not isinstance(payload.get("client"), dict):
         return _not_an_object("Body .client")
     if payload.get("scope") and not isinstance(payload["scope"], list):
         return f"Body .scope {_RECEIVED} is neither empty nor an array"
@@ -46,25 +48,25 @@ def check_anything(payload: object) -> str | None:  # noqa: ARG001
 
 def check_user_registration(payload: object) -> str | None:
     """Return what is wrong with the payload, or None; also for post-change-password."""
-    if not isinstance(payload, Mapping):
+    if not isinstance(payload, dict):
         return _not_an_object("Body")
     for member in ("user", "context"):
-        if not isinstance(payload.get(member), Mapping):
+        if not isinstance(payload.get(member), dict):
             return _not_an_object(f"Body.{member}")
-    if not isinstance(payload["context"].get("connection"), Mapping):
+    if not isinstance(payload["context"].get("connection"), dict):
         return _not_an_object("Body.context.connection")
     return None
 
 
 def check_send_phone_message(payload: object) -> str | None:
     """Return what is wrong with the payload, or None."""
-    if not isinstance(payload, Mapping):
+    if not isinstance(payload, dict):
         return _not_an_object("Body")
     for member in ("recipient", "text"):
         if not isinstance(payload.get(member), str):
             return _not_a_string(f"Body.{member}")
     context = payload.get("context")
-    if not isinstance(context, Mapping):
+    if not isinstance(context, dict):
         return _not_an_object("Body.context")
     return _check_phone_context(context)
 
@@ -81,20 +83,20 @@ def _check_phone_context(context: Mapping[str, object]) -> str | None:
         if not isinstance(context.get(member), str):
             return _not_a_string(f"Body.context.{member}")
     return _check_phone_client(context.get("client")) or (
-        None if isinstance(context.get("user"), Mapping) else _not_an_object("Body.context.user")
+        None if isinstance(context.get("user"), dict) else _not_an_object("Body.context.user")
     )
 
 
 def _check_phone_client(client: object) -> str | None:
     if not client:
         return None
-    if not isinstance(client, Mapping):
+    if not isinstance(client, dict):
         return _not_an_object("Body.context.client")
     for member in ("client_id", "name"):
         if not isinstance(client.get(member), str):
             return _not_a_string(f"Body.context.client.{member}")
     metadata = client.get("client_metadata")
-    if metadata and not isinstance(metadata, Mapping):
+    if metadata and not isinstance(metadata, dict):
         return _not_an_object("Body.context.client.client_metadata")
     return None
 
