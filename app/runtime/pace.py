@@ -14,7 +14,7 @@ _WEIGHT = 0.2
 class Pace:
     """Follows how long runs of a worker take; short ones may be sent ahead of their turn."""
 
-    __slots__ = ("_is_steady", "_most", "_usual", "depth")
+    __slots__ = ("_is_steady", "_most", "_usual", "depth", "quick")
 
     def __init__(self, *, is_async: bool, most: int = MOST_IN_FLIGHT) -> None:
         """Start with a guess; ``most`` is never exceeded."""
@@ -23,6 +23,9 @@ class Pace:
         self._usual = _FIRST_GUESS
         self.depth = most if is_async else min(4, most)
         """Calls that may be in flight."""
+        self.quick = 0
+        """Calls up to which this worker rather than an idle one is sent the next: runs that take
+        as long as the server's own work on a call are not worth waking a second process for."""
 
     def learn(self, seconds: float) -> None:
         """Take one more run into account."""
@@ -30,6 +33,6 @@ class Pace:
             return
         usual = self._usual = self._usual + _WEIGHT * (seconds - self._usual)
         if usual * self._most <= BACKLOG_SECONDS:
-            self.depth = self._most
+            self.depth, self.quick = self._most, self._most // 2
         else:
-            self.depth = int(BACKLOG_SECONDS / usual) or 1
+            self.depth, self.quick = int(BACKLOG_SECONDS / usual) or 1, 0

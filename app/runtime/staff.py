@@ -48,9 +48,11 @@ class Staff:
         return any(worker.is_ready for worker in self)
 
     def with_room(self) -> Worker | None:
-        """Return the least busy of the workers that another call may be sent now."""
+        """Return a quick worker, or else the least busy of those that may be sent a call now."""
         best = None
         for worker in self.serving:
+            if worker.is_quick:
+                return worker
             if worker.has_room and (best is None or worker.load < best.load):
                 best = worker
         return best

@@ -19,6 +19,7 @@ from app.domain.errors import HookledgerError
 from app.domain.outcomes import OutcomeKind
 from app.runtime import verdicts
 from app.runtime.alarms import Alarm
+from app.runtime.in_flight import InFlight
 from app.runtime.inside import protocol
 from app.runtime.inside.protocol import Violation
 from app.runtime.lines import Lines
@@ -47,10 +48,8 @@ class Worker(asyncio.Protocol):
         self._confined = False
         self._was_ready = False
         self._lost = False
-        self._is_async = False
         self._pace = Pace(is_async=False)
-        self._calls: dict[int, Ticket] = {}
-        """Unanswered calls in the order they were sent."""
+        self._calls = InFlight()
         self.taken = 0
         """How many calls it was ever sent; the last one's number."""
         self._alarm = Alarm(self._overdue)
@@ -82,13 +81,18 @@ class Worker(asyncio.Protocol):
         self._alarm.by(monotonic() + LOAD_SECONDS)
         asyncio.get_running_loop().call_soon(self._send_script)
 
+    @property
+    def is_quick(self) -> bool:
+        """Whether another call is answered before a second process were awake to take it."""
+        return self._state is State.READY and len(self._calls) < self._pace.quick
+
     def send(self, ticket: Ticket) -> None:
         """Send a call; only to a worker that has room."""
         number = self.taken = self.taken % 0xFFFF_FFFF + 1
         if not self._calls:
             self._process.thaw()
             self._begin(ticket)
-        elif self._is_async:
+        elif self._calls.is_async:
             self._begin(ticket)
         self._calls[number] = ticket
         assert self._outbox is not None  # noqa: S101 (a ready worker has one)
@@ -96,10 +100,7 @@ class Worker(asyncio.Protocol):
         self._outbox.post(ticket.message(number), at_once=len(self._calls) == 1)
 
     def freeze(self) -> None:
-        """Stop the process of an idle worker until it is sent a call.
-
-        Threads and tasks that a hook left behind stand still meanwhile.
-        """
+        """Stop an idle process, and what threads a hook left in it, until it is sent a call."""
         if self._state is State.READY and not self._calls:
             self._process.freeze()
 
@@ -172,43 +173,42 @@ class Worker(asyncio.Protocol):
         self._alarm.by(ticket.deadline)
 
     def _take_answer(self, number: int, kind: int, body: bytes) -> None:
-        if not self._is_turn_of(number):
+        if not self._calls.is_turn_of(number):
             raise Violation("answered a call that was not its turn")
         ticket = self._calls[number]
         if len(body) > self._result_bytes:
             raise Violation(f"answered {len(body)} bytes; {self._result_bytes} are the most")
-        succeeded = kind == protocol.RESULT
-        outcome = OutcomeKind.SUCCEEDED if succeeded else OutcomeKind.ERRORED
+        outcome = OutcomeKind.SUCCEEDED if kind == protocol.RESULT else OutcomeKind.ERRORED
         self._pace.learn(ticket.settle(outcome, body or None))
         self._close_call(number)
-
-    def _is_turn_of(self, number: int) -> bool:
-        return number in self._calls and (self._is_async or number == next(iter(self._calls)))
 
     def _close_call(self, number: int) -> None:
         del self._calls[number]
         self._lines.answered()
         if not self._calls:
             self.idle_since = monotonic()
-        elif not self._is_async:
+        elif not self._calls.is_async:
             self._begin(next(iter(self._calls.values())))
         self._owner.freed()
 
     def _take_other(self, number: int, kind: int, body: bytes) -> None:
         if kind == protocol.LOG:
             self._lines.take(number, self._calls.get(number), body)
-        elif kind == protocol.SKIPPED and self._is_turn_of(number):
+        elif kind == protocol.SKIPPED and self._calls.is_turn_of(number):
             ticket = self._calls[number]
             ticket.forget_start()
             outcome, detail = verdicts.overloaded(ticket.call.timeout, verdicts.BUSY)
             ticket.settle(outcome, detail=detail)
             self._close_call(number)
         elif kind == protocol.CONFINED and self._state is State.STARTING and not self._confined:
-            self._check_layers(body)
+            lacking = self._layers - set(json.loads(body))
+            if lacking:
+                raise Violation(f"is not confined by {', '.join(sorted(lacking))}")
+            self._confined = True
             self._send_script()
         elif kind == protocol.READY and self._state is State.LOADING:
-            self._is_async = body == b"\x01"
-            self._pace = Pace(is_async=self._is_async, most=self._owner.most_in_flight)
+            self._calls.is_async = body == b"\x01"
+            self._pace = Pace(is_async=self._calls.is_async, most=self._owner.most_in_flight)
             self._state = State.READY
             self._was_ready = True
             self._alarm.silence()
@@ -221,12 +221,6 @@ class Worker(asyncio.Protocol):
 
     def _raw_line(self, text: str) -> None:
         self._lines.take_raw(text, self._calls.values())
-
-    def _check_layers(self, body: bytes) -> None:
-        lacking = self._layers - set(json.loads(body))
-        if lacking:
-            raise Violation(f"is not confined by {', '.join(sorted(lacking))}")
-        self._confined = True
 
     def _send_script(self) -> None:
         if self._state is not State.STARTING or not (self._confined and self._process.attached):
@@ -254,12 +248,9 @@ class Worker(asyncio.Protocol):
             self._end_late_calls()
 
     def _end_late_calls(self) -> None:
-        now = monotonic()
-        started = [ticket for ticket in self._calls.values() if ticket.started]
-        late = [ticket for ticket in started if ticket.deadline <= now]
+        late = self._calls.late(monotonic())
         if not late:
-            for ticket in started:
-                self._alarm.by(ticket.deadline)
+            self._alarm.by(self._calls.next_deadline())
             return
         self._process.settle_output()
         for ticket in late:
@@ -299,10 +290,6 @@ class Worker(asyncio.Protocol):
         self._process.kill()
         if self._transport is not None:
             self._transport.abort()
-        calls, self._calls = self._calls, {}
-        unstarted = [ticket for ticket in calls.values() if not ticket.started]
+        calls, self._calls = self._calls, InFlight()
         kind, detail = verdict
-        for ticket in calls.values():
-            if ticket.started:
-                ticket.settle(kind, detail=self._owner.mask(detail))
-        self._owner.lost(self.number, unstarted)
+        self._owner.lost(self.number, calls.settle_started(kind, self._owner.mask(detail)))

@@ -42,3 +42,20 @@ def test_no_more_calls_are_in_flight_than_the_manifest_allows() -> None:
     for _ in range(50):
         some.learn(0.1)
     assert some.depth == 1
+
+
+def test_only_a_worker_known_to_be_quick_is_filled_before_another() -> None:
+    pace = Pace(is_async=False)
+    assert pace.quick == 0
+    for _ in range(50):
+        pace.learn(0.00002)
+    assert 0 < pace.quick < pace.depth
+    pace.learn(0.1)
+    assert pace.quick == 0
+
+
+def test_an_async_worker_shares_with_the_others() -> None:
+    pace = Pace(is_async=True)
+    for _ in range(50):
+        pace.learn(0.00002)
+    assert pace.quick == 0
