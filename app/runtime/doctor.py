@@ -27,6 +27,8 @@ _REMEDIES = {
     "stops new processes in any case.",
     "process descriptors": "Use a kernel of 5.3 or newer; a container engine must not filter "
     "pidfd_open and pidfd_send_signal.",
+    "egress": "Use a kernel of 5.9 or newer; a container engine must neither filter seccomp nor "
+    "listen to it itself. Only hooks with a `network` list need it.",
     "standard library": "Install Python where every user may read it; until then hooks can import "
     "only what is imported ahead.",
 }

@@ -91,6 +91,11 @@ def plan_for(reports: Iterable[LayerReport]) -> Plan:
     )
 
 
+def has_egress(reports: Iterable[LayerReport]) -> bool:
+    """Tell whether hooks can be kept to the places they may reach, and so be given a network."""
+    return {"egress", "seccomp"} <= _in_force(reports)
+
+
 def _in_force(reports: Iterable[LayerReport]) -> set[str]:
     return {report.name for report in reports if report.in_force}
 

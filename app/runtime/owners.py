@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from app.domain.outcomes import Limits, OutcomeKind
 from app.runtime.tickets import Ticket
@@ -16,8 +17,11 @@ class Owner(Protocol):
         """What a worker may use."""
         ...
 
-    def load_message(self) -> bytes:
-        """Return the LOAD message's body; raise ``HookledgerError`` if there cannot be one."""
+    def load_message(self, egress: Mapping[str, Any] | None) -> bytes:
+        """Return the LOAD message's body; raise ``HookledgerError`` if there cannot be one.
+
+        ``egress`` is what the worker is told of its proxy.
+        """
         ...
 
     def ready(self) -> None:

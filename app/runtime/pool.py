@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from time import monotonic
-from typing import Protocol
+from typing import Any, Protocol
 
 from app.application.ports import Clock
 from app.domain.errors import HookledgerError, Stalled
@@ -150,7 +150,7 @@ class Pool:
 
     # What workers tell (``workers.Owner``).
 
-    def load_message(self) -> bytes:
+    def load_message(self, egress: Mapping[str, Any] | None) -> bytes:
         """Open the secrets and return what a worker is to run; raise ``HookledgerError``."""
         version = self.version
         try:
@@ -169,6 +169,7 @@ class Pool:
                 "parameters": version.parameters,
                 "secrets": secrets,
                 "log_bytes": version.limits.log_bytes_per_call,
+                "egress": egress,
                 "checks": self._checks,
             }
         ).encode()

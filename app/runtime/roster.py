@@ -8,9 +8,12 @@ import logging
 import os
 import socket
 from collections import deque
+from collections.abc import Iterator
 from time import monotonic
 
+from app.domain.outcomes import OutcomeKind
 from app.runtime.alarms import Alarm
+from app.runtime.egress.gateway import Gateway
 from app.runtime.inside.zygote import Plan
 from app.runtime.launcher import Launcher, LauncherDown
 from app.runtime.pool import Pool
@@ -20,15 +23,23 @@ logger = logging.getLogger("hookledger.runtime")
 
 _LOOK_AGAIN_SECONDS = 0.02
 
+_NO_EGRESS = (
+    "Hooks with a `network` list cannot run on this machine: connections cannot be kept to that "
+    "list. `hookledger doctor` says why (egress)."
+)
 _ALWAYS = ("memory", "uid", "no-new-privileges")
 
 
 class WorkerRoster:
     """Numbers workers from 0 to ``most`` - 1; a number decides the user id, when we run as root."""
 
-    def __init__(self, plan: Plan, *, first_uid: int | None, most: int) -> None:
+    def __init__(
+        self, plan: Plan, *, first_uid: int | None, most: int, gateway: Gateway | None = None
+    ) -> None:
+        """Make a roster that is not yet started; without a gateway no hook has a network."""
         optional = (("landlock", plan.landlock), ("seccomp", plan.seccomp))
         self._layers = frozenset((*_ALWAYS, *(name for name, wanted in optional if wanted)))
+        self._gateway = gateway
         self._launcher = Launcher(plan, self._exited)
         self._first_uid = first_uid
         self._free = list(reversed(range(most)))
@@ -58,6 +69,9 @@ class WorkerRoster:
         """Begin to start a worker; None if there is no room now, then ``grow`` is called later."""
         if self._stopped:
             return None
+        if pool.version.network and self._gateway is None:
+            pool.refused(OutcomeKind.CRASHED, None, _NO_EGRESS)
+            return None
         if not self._free:
             self._make_room(pool)
             self._put_off(pool)
@@ -70,7 +84,8 @@ class WorkerRoster:
             self._put_off(pool)
             return None
         number = self._free.pop()
-        worker = Worker(number, pool, self._layers, reading)
+        layers = self._layers | ({"egress"} if pool.version.network else frozenset())
+        worker = Worker(number, pool, layers, reading)
         self._workers[number] = (worker, pool)
         task = asyncio.ensure_future(self._start_worker(worker, pool, writing))
         self._starting.add(task)
@@ -84,7 +99,7 @@ class WorkerRoster:
             with contextlib.ExitStack() as stack:
                 stack.callback(os.close, output)
                 connection = stack.enter_context(await _connect(worker))
-                fds = (connection.fileno(), output)
+                fds = (connection.fileno(), output, *self._door(worker, pool))
                 memory = pool.limits.memory_bytes
                 descriptor = await self._launcher.launch(number, uid, memory, fds)
         except (OSError, LauncherDown) as error:
@@ -94,6 +109,12 @@ class WorkerRoster:
                 self._release(number)
         else:
             worker.attach(descriptor)
+
+    def _door(self, worker: Worker, pool: Pool) -> Iterator[int]:
+        """Give the worker a proxy if its hook may reach anything; yield what leads to it."""
+        if self._gateway is not None and (hosts := pool.version.network):
+            worker.egress = proxy = self._gateway.proxy(hosts, worker.network_line)
+            yield proxy.open_door()
 
     def _exited(self, number: int, status: int | None) -> None:
         if number in self._workers:

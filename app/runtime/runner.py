@@ -20,7 +20,17 @@ from app.domain.outcomes import Call, HookVersion, Outcome, OutcomeKind, ScriptT
 from app.runtime.alarms import Alarm
 from app.runtime.checker import Checker
 from app.runtime.doctor import probe
-from app.runtime.isolation import LayerReport, Level, Policy, demand, level_of, plan_for
+from app.runtime.egress.bounds import Counters
+from app.runtime.egress.gateway import Gateway
+from app.runtime.isolation import (
+    LayerReport,
+    Level,
+    Policy,
+    demand,
+    has_egress,
+    level_of,
+    plan_for,
+)
 from app.runtime.pool import OnLog, Pool
 from app.runtime.roster import WorkerRoster
 from app.runtime.tickets import Ticket
@@ -53,11 +63,14 @@ class IsolatedRunner:
         worker_uid_base: int | None = None,
         max_workers_total: int = 64,
         namespaces: bool = True,
+        gateway: Gateway | None = None,
     ) -> None:
         """Make a runner that is not yet started.
 
         ``worker_uid_base`` is the first of ``max_workers_total`` user ids that hooks run as if the
         server runs as root. Without ``namespaces`` none is used, though they may work.
+        ``gateway`` is the way out of hooks with a network, closed by ``stop``; one to the internet
+        alone if not given.
         """
         self._policy = isolation
         self._on_log = on_log
@@ -65,6 +78,7 @@ class IsolatedRunner:
         self._first_uid = worker_uid_base if worker_uid_base is not None else DEFAULT_FIRST_UID
         self._most = max_workers_total
         self._namespaces = namespaces
+        self._gateway = gateway or Gateway()
         self._pools: dict[str, Pool] = {}
         self._roster: WorkerRoster | None = None
         self._checker: Checker | None = None
@@ -77,6 +91,11 @@ class IsolatedRunner:
     def level(self) -> Level:
         """What the layers in force amount to."""
         return level_of(self.layers)
+
+    @property
+    def egress(self) -> Counters:
+        """What hooks did over the network."""
+        return self._gateway.counters
 
     @property
     def launcher_pid(self) -> int | None:
@@ -93,7 +112,12 @@ class IsolatedRunner:
         if self.level == "insufficient":
             logger.warning("hooks are not sufficiently isolated here; run only hooks you trust")
         first_uid = self._first_uid if os.getuid() == 0 else None
-        self._roster = WorkerRoster(plan_for(self.layers), first_uid=first_uid, most=self._most)
+        self._roster = WorkerRoster(
+            plan_for(self.layers),
+            first_uid=first_uid,
+            most=self._most,
+            gateway=self._gateway if has_egress(self.layers) else None,
+        )
         await self._roster.start()
         self._checker = Checker(self._roster, self._clock)
         self._tick.by(monotonic() + _TICK_SECONDS)
@@ -110,6 +134,7 @@ class IsolatedRunner:
             self._checker.end(_STOPPING)
         if self._roster is not None:
             await self._roster.stop()
+        self._gateway.close()
         # Connections that were aborted are closed in the next round of the loop.
         await asyncio.sleep(0)
 

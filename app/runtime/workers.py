@@ -17,9 +17,10 @@ from time import monotonic
 from typing import cast
 
 from app.domain.errors import HookledgerError
-from app.domain.outcomes import OutcomeKind
+from app.domain.outcomes import Level, OutcomeKind
 from app.runtime import verdicts
 from app.runtime.alarms import Alarm
+from app.runtime.egress.proxy import NoNetwork, WorkerProxy
 from app.runtime.inside import protocol
 from app.runtime.inside.protocol import Violation
 from app.runtime.lines import Lines
@@ -66,6 +67,7 @@ class Worker(asyncio.Protocol):
         self._calls: dict[int, Ticket] = {}
         """Unanswered calls in the order they were sent."""
         self._last_number = 0
+        self.egress: WorkerProxy | NoNetwork = NoNetwork()
         self._alarm = Alarm(self._overdue)
         self._alarm.by(monotonic() + LOAD_SECONDS)
 
@@ -155,8 +157,13 @@ class Worker(asyncio.Protocol):
             self._alarm.silence()
             self._alarm.by(monotonic() + EXIT_SECONDS)
 
+    def network_line(self, level: Level, text: str) -> None:
+        """Take a line about one of its connections."""
+        self._lines.take_network(level, text, self._calls.values())
+
     def _begin(self, ticket: Ticket) -> None:
         ticket.started = monotonic()
+        self.egress.renew()
         self._alarm.by(ticket.deadline)
 
     def _take_answer(self, number: int, kind: int, body: bytes) -> None:
@@ -166,6 +173,7 @@ class Worker(asyncio.Protocol):
         if len(body) > self._result_bytes:
             raise Violation(f"answered {len(body)} bytes; {self._result_bytes} are the most")
         self._process.settle_output()
+        self.egress.report()
         succeeded = kind == protocol.RESULT
         outcome = OutcomeKind.SUCCEEDED if succeeded else OutcomeKind.ERRORED
         self._pace.learn(ticket.settle(outcome, body or None))
@@ -218,7 +226,7 @@ class Worker(asyncio.Protocol):
         if self._state is not _State.STARTING or not (self._confined and self._process.attached):
             return
         try:
-            body = self._owner.load_message()
+            body = self._owner.load_message(self.egress.load)
         except HookledgerError as error:
             self._refuse(OutcomeKind.CRASHED, None, str(error))
             return
@@ -280,6 +288,7 @@ class Worker(asyncio.Protocol):
         self._alarm.silence()
         self._process.settle_output()
         self._process.kill()
+        self.egress.close()
         if self._transport is not None:
             self._transport.abort()
         calls, self._calls = self._calls, {}

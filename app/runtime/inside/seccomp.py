@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from app.runtime.inside import kernel
 from app.runtime.inside.syscall_table import RULES, Condition, Rule
@@ -30,7 +30,7 @@ _NUMBER_OFFSET, _ARCH_OFFSET, _ARGUMENTS_OFFSET = 0, 4, 16
 _SET_MODE_FILTER = 1
 
 
-def assemble(architecture: str) -> list[Instruction]:
+def assemble(architecture: str, rules: Sequence[Rule] = RULES) -> list[Instruction]:
     """Return the filter's program; ``architecture`` is a key of ``AUDIT_ARCH``."""
     program: list[Instruction] = [
         (LOAD, 0, 0, _ARCH_OFFSET),
@@ -40,7 +40,7 @@ def assemble(architecture: str) -> list[Instruction]:
     ]
     if architecture == "x86_64":
         program += [(JUMP_GREATER_EQUAL, 0, 1, X32_BIT), (RETURN, 0, 0, KILL_PROCESS)]
-    for rule in RULES:
+    for rule in rules:
         number = rule.number(architecture)
         if number is not None:
             body = list(_verdict(rule))

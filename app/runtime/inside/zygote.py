@@ -25,7 +25,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from app.runtime.inside import kernel, landlock, namespaces, protocol, sandbox, seccomp, worker
+from app.runtime.inside import (
+    kernel,
+    landlock,
+    namespaces,
+    protocol,
+    sandbox,
+    seccomp,
+    trust,
+    worker,
+)
+from app.runtime.inside.network_calls import with_network
+from app.runtime.inside.syscall_table import RULES
 
 MESSAGE_BYTES = 65536
 
@@ -89,8 +100,9 @@ def main(descriptor: str, plan_text: str, packages: str) -> None:
 
 
 def readable_paths() -> list[str]:
-    """List what workers may read: the standard library, and the time zones it reads."""
-    folders = [path for path in (*sys.path, *ZONES) if os.path.exists(path)]  # noqa: PTH110 (before anything else may be imported)
+    """List what workers may read: the standard library, time zones, and whom to trust for TLS."""
+    wanted = (*sys.path, *ZONES, trust.bundle() or "")
+    folders = [path for path in wanted if os.path.exists(path)]  # noqa: PTH110 (before anything else may be imported)
     return [
         path
         for path in folders
@@ -114,6 +126,9 @@ class _Zygote:
         self._ruleset = landlock.build_ruleset(entries) if plan.landlock else None
         machine = kernel.architecture()
         self._filter = seccomp.encode(seccomp.assemble(machine)) if plan.seccomp else None
+        self._network_filter = (
+            seccomp.encode(seccomp.assemble(machine, with_network(RULES))) if plan.seccomp else None
+        )
 
     def run(self) -> NoReturn:
         gc.collect()
@@ -132,7 +147,7 @@ class _Zygote:
 
     def _serve_request(self) -> int | None:
         try:
-            data, fds, _, _ = socket.recv_fds(self._control, MESSAGE_BYTES, 2)
+            data, fds, _, _ = socket.recv_fds(self._control, MESSAGE_BYTES, 3)
         except OSError:
             self._end()
         if not data:
@@ -162,16 +177,20 @@ class _Zygote:
                 self._nested.end()
         return pid, os.pidfd_open(pid)
 
-    def _become_worker(self, request: Mapping[str, Any], connection: int, output: int) -> NoReturn:
+    def _become_worker(
+        self, request: Mapping[str, Any], connection: int, output: int, door: int | None = None
+    ) -> NoReturn:
         try:
+            door = None if door is None else _move_up(door)
             kept = self._arrange_descriptors(connection, output)
             layers = sandbox.confine(
                 sandbox.Confinement(
                     memory_bytes=request["memory"],
                     uid=request["uid"],
                     ruleset=kept,
-                    filter=self._filter,
+                    filter=self._filter if door is None else self._network_filter,
                     first_closed=4,
+                    door=door,
                 )
             )
             worker.serve(socket.socket(fileno=3), layers)
