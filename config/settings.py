@@ -6,12 +6,14 @@ What each setting means, and why its default is what it is, stands in ``defaults
 from __future__ import annotations
 
 import os
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -22,6 +24,16 @@ PREFIX = "HOOKLEDGER_"
 FILE_VARIABLE = "HOOKLEDGER_CONFIG"
 
 _SQLITE = "sqlite:///"
+
+
+_Network = IPv4Network | IPv6Network
+
+
+def _listed(value: object) -> object:
+    """Split what stands in one variable of the environment at its commas."""
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return value
 
 
 class SettingsError(Exception):
@@ -46,6 +58,8 @@ class Settings(BaseSettings):
     public_url: Annotated[str, Field(pattern=r"^(https?://\S+)?$")]
     isolation: Literal["required", "best-effort"]
     worker_uid_base: Annotated[int, Field(ge=1000, le=4_000_000_000)]
+    egress_private_networks: Annotated[tuple[_Network, ...], NoDecode, BeforeValidator(_listed)]
+    egress_ca_file: str
     max_workers: Annotated[int, Field(ge=1, le=1000)]
     queue_attempts: Annotated[int, Field(ge=1, le=100)]
     queue_concurrency: Annotated[int, Field(ge=1, le=256)]
@@ -62,6 +76,11 @@ class Settings(BaseSettings):
     @property
     def key_file(self) -> Path:
         return Path(self.master_key_file) if self.master_key_file else self.data_dir / "master.key"
+
+    @property
+    def ca_file(self) -> Path | None:
+        """Certificates that hooks trust besides the system's."""
+        return Path(self.egress_ca_file) if self.egress_ca_file else None
 
     @property
     def address(self) -> str:

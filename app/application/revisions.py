@@ -21,10 +21,6 @@ def unsupported(desired: DesiredState) -> Iterator[Problem]:
                 file=manifest,
                 key="dependencies",
             )
-        if hook.settings["network"]:
-            yield Problem(
-                "this version gives hooks no network; remove the list", file=manifest, key="network"
-            )
 
 
 def scripts_to_check(desired: DesiredState, table: ActiveTable) -> Iterator[ScriptToCheck]:

@@ -17,6 +17,7 @@ from app.domain.outcomes import LogLine
 from app.gitops.source import LocalRepository, current_branch
 from app.gitops.watcher import Watcher
 from app.gitops.worktree import read_worktree
+from app.runtime.egress.gateway import Gateway
 from app.runtime.runner import IsolatedRunner
 from config.settings import Settings, load_settings
 
@@ -85,6 +86,7 @@ async def open_runner(
         clock=utc_now,
         worker_uid_base=settings.worker_uid_base,
         max_workers_total=settings.max_workers,
+        gateway=Gateway(opened=settings.egress_private_networks, authorities_file=settings.ca_file),
     )
     await runner.start()
     try:

@@ -24,7 +24,7 @@ from app.application.status import SourceStatus, Watch, source_status
 from app.application.views import ActiveTable
 from app.bootstrap.ambient import cli_meta, new_id, utc_now
 from app.bootstrap.engine import Engine, open_engine
-from app.bootstrap.metrics import CountingJournal, StateCollector, expose
+from app.bootstrap.metrics import CountingJournal, EgressCollector, StateCollector, expose
 from app.bootstrap.readiness import readiness
 from app.bootstrap.storage import Storage, open_journal, open_queue, open_storage
 from app.domain.clients import SCOPES
@@ -95,6 +95,7 @@ async def open_services(storage: Storage) -> AsyncIterator[WebServices]:
         journal = CountingJournal(stored, registry)
         registry.register(StateCollector(storage, queue, stored))
         async with open_engine(storage, journal.log) as engine, asyncio.TaskGroup() as tasks:
+            registry.register(EgressCollector(engine.runner.egress))
             await _first_sync(engine)
             invoker = Invoker(
                 hooks=storage.hooks,

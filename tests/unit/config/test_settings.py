@@ -42,6 +42,7 @@ def test_the_environment_wins_over_the_file_and_the_file_over_the_default(
         ("HOOKLEDGER_PORT", "http", "HOOKLEDGER_PORT"),
         ("HOOKLEDGER_ISOLATION", "none", "HOOKLEDGER_ISOLATION"),
         ("HOOKLEDGER_DATABASE_URL", "mysql://x", "HOOKLEDGER_DATABASE_URL"),
+        ("HOOKLEDGER_EGRESS_PRIVATE_NETWORKS", "10.0.0.1/8", "HOOKLEDGER_EGRESS_PRIVATE_NETWORKS"),
         ("HOOKLEDGER_PROT", "1", "HOOKLEDGER_PROT"),
         ("HOOKLEDGER_CONFIG", "/nowhere.toml", "/nowhere.toml"),
     ],
@@ -67,3 +68,20 @@ def test_an_unknown_key_in_the_file_is_named(
 def test_the_key_file_lies_in_the_data_directory_unless_it_is_set() -> None:
     assert load_settings(data_dir="d").key_file == Path("d/master.key")
     assert load_settings(master_key_file="/k").key_file == Path("/k")
+
+
+def test_a_list_stands_in_one_variable_separated_by_commas(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    networks = ["10.0.0.0/8", "fd12::/16"]
+    own = tmp_path / "own.toml"
+    own.write_text(f"egress_private_networks = {networks}\n")
+    monkeypatch.setenv("HOOKLEDGER_CONFIG", str(own))
+    assert [str(network) for network in load_settings().egress_private_networks] == networks
+    monkeypatch.setenv("HOOKLEDGER_EGRESS_PRIVATE_NETWORKS", "192.168.0.0/16, ::1/128")
+    assert [str(network) for network in load_settings().egress_private_networks] == [
+        "192.168.0.0/16",
+        "::1/128",
+    ]
+    monkeypatch.setenv("HOOKLEDGER_EGRESS_PRIVATE_NETWORKS", "")
+    assert load_settings().egress_private_networks == ()
