@@ -98,7 +98,7 @@ class _Connection(http.client.HTTPConnection):
             self.sock.settimeout(self._left())
         self.putrequest(request.method, request.path, skip_accept_encoding=True)
         for name, value in request.headers:
-            if name not in ("content-length", "transfer-encoding", "host", "connection"):
+            if name not in ("content-length", "transfer-encoding", "host"):
                 self.putheader(name, value)
         if request.body is not None or request.method in ("POST", "PUT", "PATCH"):
             self.putheader("content-length", str(len(request.body or b"")))
