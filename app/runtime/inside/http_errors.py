@@ -9,10 +9,13 @@ from __future__ import annotations
 class HttpError(Exception):
     """No usable answer was had."""
 
+    status: int | None = None
+    """The answer's status code, if there was an answer."""
+
     def __init__(self, message: str = "", status: int | None = None) -> None:
         super().__init__(message)
-        self.status = status
-        """The answer's status code, if there was an answer."""
+        if status is not None:
+            self.status = status
 
 
 class NetworkDenied(HttpError, PermissionError):

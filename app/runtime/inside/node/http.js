@@ -22,7 +22,7 @@ const ROADS = {
 class HttpError extends Error {
   constructor(message, status = null) {
     super(message);
-    this.status = status;
+    if (status !== null) this.status = status;
   }
 }
 
