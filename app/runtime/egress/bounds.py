@@ -24,6 +24,8 @@ class Bounds:
     """To targets at a time; further ones wait."""
     open: int = 48
     """To the proxy at a time, those that wait included; further ones are refused."""
+    new_per_second: int = 200
+    """Connections that are made for a worker; it waits for further ones."""
     head_bytes: int = 16 * 1024
     head_seconds: float = 10.0
     connect_seconds: float = 10.0

@@ -24,8 +24,11 @@ _PATIENCE = 1.0
 class Handover:
     """Waits for a worker's listener, then for its connections; ``close`` ends all of it."""
 
-    def __init__(self, adopt: Adopt) -> None:
+    def __init__(self, adopt: Adopt, most_per_second: int) -> None:
         self._adopt = adopt
+        self._most_per_second = most_per_second
+        self._made = 0
+        self._second = 0.0
         self._ours, self.theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._listener = -1
         self._ours.setblocking(False)  # noqa: FBT003 (the name says it)
@@ -68,6 +71,21 @@ class Handover:
         # The worker may be killed at any time; then nobody waits for what fails here.
         with contextlib.suppress(OSError):
             notifications.answer(self._listener, waiting, self._connect(waiting))
+        self._pace()
+
+    def _pace(self) -> None:
+        """Let a worker wait that connects without end: each time takes the server's."""
+        loop = asyncio.get_running_loop()
+        if loop.time() >= self._second + 1:
+            self._second, self._made = loop.time(), 0
+        self._made += 1
+        if self._made >= self._most_per_second:
+            loop.remove_reader(self._listener)
+            loop.call_at(self._second + 1, self._go_on)
+
+    def _go_on(self) -> None:
+        if self._listener >= 0:
+            asyncio.get_running_loop().add_reader(self._listener, self._serve)
 
     def _connect(self, waiting: notifications.Notification) -> int:
         """Give the worker a connection; return the errno of its ``connect``, 0 if it has one."""

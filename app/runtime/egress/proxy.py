@@ -70,7 +70,7 @@ class WorkerProxy:
 
     def open_door(self) -> int:
         """Return the descriptor of the socket that the worker is to send its listener through."""
-        self._handover = Handover(self.adopt)
+        self._handover = Handover(self.adopt, self._bounds.new_per_second)
         return self._handover.theirs.fileno()
 
     def adopt(self, client: socket.socket) -> bool:

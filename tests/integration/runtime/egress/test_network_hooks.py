@@ -401,7 +401,7 @@ def test_a_worker_that_connects_without_end_goes_on_and_so_does_the_server(
 import _socket, socket, time
 def hook(event, context):
     kept, failed = [], 0
-    for _ in range(1000):
+    for _ in range(300):
         try:
             made = _socket.socket(socket.AF_INET, socket.SOCK_STREAM)
             made.connect(("127.0.0.1", 3128))
@@ -418,6 +418,23 @@ def hook(event, context):
     assert house.answer(version, target.url, timeout=20) == [True, 200]
     assert house.runner.egress.open <= 48 + 16
     assert house.answer(house.hook(FETCH, target.place), target.url)[0] == 200
+
+
+def test_a_worker_cannot_keep_the_server_busy_with_connecting(house: Any) -> None:
+    script = """
+import _socket, socket, time
+def hook(event, context):
+    count, began = 0, time.monotonic()
+    while time.monotonic() < began + 2:
+        made = _socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        try: made.connect(("127.0.0.1", 3128))
+        except OSError: pass
+        made.close()
+        count += 1
+    return [count, time.monotonic() - began]
+"""
+    count, seconds = house.answer(house.hook(script, "127.0.0.1:1"))
+    assert count <= 200 * (seconds + 2)
 
 
 def test_threads_may_connect_at_the_same_time(house: Any, target: Any) -> None:
