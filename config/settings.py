@@ -6,6 +6,7 @@ What each setting means, and why its default is what it is, stands in ``defaults
 from __future__ import annotations
 
 import os
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -38,11 +39,15 @@ _REGISTRY = frozenset(
 )
 
 
+_Network = IPv4Network | IPv6Network
+
+
 class SettingsError(Exception):
     """A setting is missing, unknown or has a value that cannot be."""
 
 
 def _listed(value: Any) -> Any:
+    """Split what stands in one variable of the environment at its commas and blanks."""
     return value.replace(",", " ").split() if isinstance(value, str) else value
 
 
@@ -116,6 +121,8 @@ class Settings(BaseSettings):
     trusted_issuers: tuple[TrustedIssuerSettings, ...]
     isolation: Literal["required", "best-effort"]
     worker_uid_base: Annotated[int, Field(ge=1000, le=4_000_000_000)]
+    egress_private_networks: Annotated[tuple[_Network, ...], NoDecode, BeforeValidator(_listed)]
+    egress_ca_file: str
     max_workers: Annotated[int, Field(ge=1, le=1000)]
     max_memory: Annotated[str, Field(pattern=r"^([1-9][0-9]*(MiB|GiB)|([1-9][0-9]?|100)%)$")]
     packages_dir: str
@@ -143,6 +150,11 @@ class Settings(BaseSettings):
     def packages_root(self) -> Path:
         """Folder in which packages of hooks are kept."""
         return Path(self.packages_dir) if self.packages_dir else self.data_dir / "packages"
+
+    @property
+    def ca_file(self) -> Path | None:
+        """Certificates that hooks trust besides the system's."""
+        return Path(self.egress_ca_file) if self.egress_ca_file else None
 
     @property
     def address(self) -> str:

@@ -24,7 +24,6 @@ from app.application.revisions import (
     active_triggers,
     desired_contract,
     scripts_to_check,
-    unsupported,
 )
 from app.application.run_fixtures import failing_fixtures
 from app.application.versions import versions_to_come
@@ -165,7 +164,7 @@ class Reconciler:
         self, commit: CommitSha, table: ActiveTable, since: TreeSha | None, *, install: bool
     ) -> tuple[DesiredState, Plan]:
         desired = await anyio.to_thread.run_sync(self._repository.desired, commit, since)
-        problems = list(unsupported(desired))
+        problems: list[Problem] = []
         active = [active_hook(row) for row in table.hooks.values()]
         try:
             planned = plan(

@@ -7,20 +7,9 @@ from collections.abc import Iterator
 from app.application.contracts import contract_in
 from app.application.views import ActiveTable, HookRow
 from app.domain.contracts import TriggerContract
-from app.domain.errors import Problem
 from app.domain.outcomes import ScriptToCheck
 from app.domain.plans import ActiveHook, ActiveTrigger, DesiredHook, DesiredState
 from app.domain.trigger_catalogue import contract_of, parameters_of
-
-
-def unsupported(desired: DesiredState) -> Iterator[Problem]:
-    """Refuse what this version cannot do, rather than run hooks without what they ask for."""
-    for hook in desired.hooks:
-        manifest = f"{hook.path}/hook.toml"
-        if hook.settings["network"]:
-            yield Problem(
-                "this version gives hooks no network; remove the list", file=manifest, key="network"
-            )
 
 
 def scripts_to_check(desired: DesiredState, table: ActiveTable) -> Iterator[ScriptToCheck]:

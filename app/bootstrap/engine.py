@@ -26,6 +26,7 @@ from app.gitops.source import LocalRepository, current_branch
 from app.gitops.watcher import Watcher
 from app.gitops.worktree import read_worktree
 from app.runtime.dependencies.cache import PackageCache
+from app.runtime.egress.gateway import Gateway
 from app.runtime.node_binary import find_node
 from app.runtime.runner import IsolatedRunner
 from config.settings import Settings, load_settings
@@ -105,6 +106,7 @@ async def open_runner(
         data_dir=settings.data_dir,
         node=await asyncio.to_thread(find_node, settings.node),
         packages_root=settings.packages_root,
+        gateway=Gateway(opened=settings.egress_private_networks, authorities_file=settings.ca_file),
     )
     await runner.start()
     try:

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import accumulate
+from typing import get_args
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import (
@@ -30,6 +31,7 @@ from app.bootstrap.storage import Storage
 from app.domain.outcomes import LogLine, OutcomeKind
 from app.journal.sqlite import SqliteJournal
 from app.queue.sqlite import SqliteQueue
+from app.runtime.egress.bounds import Counters, Direction, Verdict
 
 _BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _BOUNDS = (*map(floatToGoString, _BUCKETS), "+Inf")
@@ -128,6 +130,30 @@ class StateCollector(Collector):
         dropped.add_metric(["executions"], counters.dropped_executions)
         dropped.add_metric(["lines"], counters.dropped_lines)
         yield dropped
+
+
+class EgressCollector(Collector):
+    """What hooks did over the network since the start."""
+
+    def __init__(self, counters: Counters) -> None:
+        self._counters = counters
+
+    def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
+        connections = CounterMetricFamily(
+            "hookledger_egress_connections", "Connections of hooks.", labels=["verdict"]
+        )
+        for verdict in get_args(Verdict):
+            connections.add_metric([verdict], self._counters.connections[verdict])
+        yield connections
+        moved = CounterMetricFamily(
+            "hookledger_egress_bytes", "Bytes of hooks over the network.", labels=["direction"]
+        )
+        for direction in get_args(Direction):
+            moved.add_metric([direction], self._counters.bytes[direction])
+        yield moved
+        yield GaugeMetricFamily(
+            "hookledger_egress_open", "Connections of hooks that are open.", self._counters.open
+        )
 
 
 def expose(registry: CollectorRegistry) -> bytes:

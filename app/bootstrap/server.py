@@ -26,7 +26,7 @@ from app.application.views import ActiveTable
 from app.bootstrap.ambient import cli_meta, new_id, utc_now
 from app.bootstrap.engine import Engine, open_engine
 from app.bootstrap.listening import Server, bound_socket
-from app.bootstrap.metrics import CountingJournal, StateCollector, expose
+from app.bootstrap.metrics import CountingJournal, EgressCollector, StateCollector, expose
 from app.bootstrap.packages import keep_installed
 from app.bootstrap.readiness import readiness
 from app.bootstrap.storage import (
@@ -130,6 +130,7 @@ async def open_services(storage: Storage) -> AsyncIterator[WebServices]:
         journal = CountingJournal(stored, registry)
         registry.register(StateCollector(storage, queue, stored))
         async with open_engine(storage, journal.log) as engine, asyncio.TaskGroup() as tasks:
+            registry.register(EgressCollector(engine.runner.egress))
             invoker = Invoker(
                 hooks=storage.hooks,
                 runner=engine.runner,

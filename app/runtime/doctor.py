@@ -40,6 +40,8 @@ _REMEDIES = {
     "these controllers, and the server as the only process of its group.",
     PACKAGES: "Let every user read and pass through the folder, and those it is in.",
     DATA_DIRECTORY: "Put the data directory elsewhere, or install what is in the way elsewhere.",
+    "egress": "Use a kernel of 5.9 or newer; a container engine must neither filter seccomp nor "
+    "listen to it itself. Only hooks with a `network` list need it.",
     "standard library": "Install Python where every user may read it; until then hooks can import "
     "only what is imported ahead.",
 }

@@ -120,6 +120,11 @@ def why_not(language: Language, reports: Iterable[LayerReport]) -> str:
     return f"Node.js hooks cannot run here. {reason}"
 
 
+def has_egress(reports: Iterable[LayerReport]) -> bool:
+    """Tell whether hooks can be kept to the places they may reach, and so be given a network."""
+    return {"egress", "seccomp"} <= _in_force(reports)
+
+
 def _in_force(reports: Iterable[LayerReport]) -> set[str]:
     return {report.name for report in reports if report.in_force}
 

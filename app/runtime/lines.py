@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from app.domain.outcomes import Limits
+from app.domain.outcomes import Level, Limits
 from app.runtime.inside import protocol
 from app.runtime.inside.protocol import Violation
 from app.runtime.owners import Owner
 from app.runtime.tickets import Ticket
 
 _RAW_LEVEL, _RAW_STREAM = protocol.LEVELS.index("error"), protocol.STREAMS.index("stderr")
+_LOG = protocol.STREAMS.index("log")
 
 _FATAL = ("FATAL ERROR", "# Fatal")
 
@@ -44,13 +45,20 @@ class Lines:
 
     def take_raw(self, text: str, calls: Iterable[Ticket]) -> None:
         """Take a line written past Python: it is the running call's, if just one runs."""
-        started = [ticket for ticket in calls if ticket.started]
         if self.last_raw.startswith(_FATAL):
             return
         self.last_raw = text
-        ticket = started[0] if len(started) == 1 else None
-        self._owner.emit(ticket, _RAW_LEVEL, _RAW_STREAM, text)
+        self._owner.emit(_only(calls), _RAW_LEVEL, _RAW_STREAM, text)
+
+    def take_network(self, level: Level, text: str, calls: Iterable[Ticket]) -> None:
+        """Take a line about a connection, which the worker has no say in; whose: as above."""
+        self._owner.emit(_only(calls), protocol.LEVELS.index(level), _LOG, text)
 
     def answered(self) -> None:
         """Allow as much again between calls."""
         self._outside = 0
+
+
+def _only(calls: Iterable[Ticket]) -> Ticket | None:
+    started = [ticket for ticket in calls if ticket.started]
+    return started[0] if len(started) == 1 else None

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 from app.domain.outcomes import SCRIPT_FILES, HookVersion
 
 
 def write_load(
-    version: HookVersion, secrets: Mapping[str, str], *, packages: str | None, checks: bool
+    version: HookVersion,
+    secrets: Mapping[str, str],
+    *,
+    packages: str | None,
+    egress: Mapping[str, Any] | None,
+    checks: bool,
 ) -> bytes:
-    """Write a LOAD message's body; ``packages`` is a folder's path as the worker sees it."""
+    """Write a LOAD message's body; ``packages`` is a folder's path as the worker sees it.
+
+    ``egress`` is what it is told of its proxy, if it has one.
+    """
     message = {
         "script": version.script,
         "file": SCRIPT_FILES[version.language],
@@ -19,6 +28,7 @@ def write_load(
         "parameters": version.parameters,
         "packages": packages,
         "secrets": dict(secrets),
+        "egress": egress,
         "log_bytes": version.limits.log_bytes_per_call,
         "checks": checks,
     }

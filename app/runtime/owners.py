@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from app.domain.outcomes import Limits, OutcomeKind
 from app.runtime.tickets import Ticket
@@ -21,10 +22,11 @@ class Owner(Protocol):
         """How many calls a worker may be sent at a time."""
         ...
 
-    def load_message(self) -> bytes | None:
+    def load_message(self, egress: Mapping[str, Any] | None) -> bytes | None:
         """Return the LOAD message's body; None to have the worker wait for another owner.
 
-        Raises ``HookledgerError`` if there cannot be one.
+        ``egress`` is what the worker is told of its proxy. Raises ``HookledgerError`` if there
+        cannot be a message.
         """
         ...
 

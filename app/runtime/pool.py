@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from time import monotonic
-from typing import Protocol
+from typing import Any, Protocol
 
 from app.application.ports import Clock
 from app.domain.errors import HookledgerError, Stalled
@@ -171,7 +171,7 @@ class Pool:
         """How many calls a worker may be sent at a time."""
         return self._staff.most_in_flight
 
-    def load_message(self) -> bytes:
+    def load_message(self, egress: Mapping[str, Any] | None) -> bytes:
         """Open the secrets and return what a worker is to run; raise ``HookledgerError``."""
         version = self.version
         try:
@@ -184,7 +184,7 @@ class Pool:
         self._mask = mask_for(secrets.values())
         packages = version.packages
         folder = packages and self._roster.packages_folder(packages)
-        return write_load(version, secrets, packages=folder, checks=self._checks)
+        return write_load(version, secrets, packages=folder, egress=egress, checks=self._checks)
 
     def ready(self) -> None:
         """Give the new worker what waits, and let the one that it replaces leave."""

@@ -9,8 +9,9 @@ of their own. While it waits, a worker stands in a system call and takes no proc
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from time import monotonic
+from typing import Any
 
 from app.domain.outcomes import HookVersion, Limits, OutcomeKind
 from app.runtime.alarms import Alarm
@@ -89,7 +90,7 @@ class Reserve:
 
     # What workers tell (``owners.Owner``).
 
-    def load_message(self) -> None:
+    def load_message(self, egress: Mapping[str, Any] | None) -> None:
         """Have a worker that is confined wait for another owner."""
 
     def ready(self) -> None:

@@ -11,6 +11,7 @@ import logging
 import os
 import socket
 from collections import deque
+from collections.abc import Iterator, Sequence
 from time import monotonic
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ from app.domain.errors import Stalled
 from app.domain.outcomes import OutcomeKind
 from app.runtime.alarms import Alarm
 from app.runtime.control_groups import ControlGroups, process_behind
+from app.runtime.egress.gateway import Gateway
 from app.runtime.inside.plans import Plan
 from app.runtime.launcher import Launcher, LauncherDown, WorkerKind
 from app.runtime.owners import Owner
@@ -29,6 +31,10 @@ logger = logging.getLogger("hookledger.runtime")
 
 _LOOK_AGAIN_SECONDS = 0.02
 
+_NO_EGRESS = (
+    "Hooks with a `network` list cannot run on this machine: connections cannot be kept to that "
+    "list. `hookledger doctor` says why (egress)."
+)
 _ALWAYS = ("memory", "uid", "no-new-privileges")
 
 _MEBIBYTE = 1 << 20
@@ -56,13 +62,16 @@ class WorkerRoster:
         most_memory: int,
         reserve: int,
         groups: ControlGroups | None = None,
+        gateway: Gateway | None = None,
     ) -> None:
         """Make a roster; ``reserve`` Node.js workers are started ahead, if the plan has any.
 
-        Workers are put into ``groups``, which the roster then owns.
+        Workers are put into ``groups``, which the roster then owns. Without a gateway no hook has
+        a network.
         """
         optional = (("landlock", plan.landlock), ("seccomp", plan.seccomp))
         self._layers = frozenset((*_ALWAYS, *(name for name, wanted in optional if wanted)))
+        self._gateway = gateway
         self._launcher = Launcher(plan, self._exited)
         self._first_uid = first_uid
         self._groups = groups
@@ -101,8 +110,12 @@ class WorkerRoster:
         if self._stopped:
             return None
         kind = WorkerKind.of(pool.version)
+        if pool.version.network and self._gateway is None:
+            pool.refused(OutcomeKind.CRASHED, None, _NO_EGRESS)
+            return None
         if kind.memory_bytes > self._most_memory:
             pool.refused(OutcomeKind.OVERLOADED, None, self._never(kind.memory_bytes))
+            return None
             return None
         taken = self.reserve.take(pool.version)
         if taken is not None:
@@ -141,9 +154,11 @@ class WorkerRoster:
             return None
         number = self._free.pop()
         self._free_memory -= kind.memory_bytes
-        worker = Worker(number, owner, self._layers, reading)
+        hosts = pool.version.network if pool is not None else ()
+        layers = self._layers | ({"egress"} if hosts else frozenset())
+        worker = Worker(number, owner, layers, reading)
         self._workers[number] = _Entry(worker, pool, kind)
-        task = asyncio.ensure_future(self._start_worker(worker, kind, writing))
+        task = asyncio.ensure_future(self._start_worker(worker, kind, writing, hosts))
         self._starting.add(task)
         task.add_done_callback(self._starting.discard)
         return worker
@@ -157,14 +172,16 @@ class WorkerRoster:
             )
         return "all that may run at once were busy with other hooks"
 
-    async def _start_worker(self, worker: Worker, kind: WorkerKind, output: int) -> None:
+    async def _start_worker(
+        self, worker: Worker, kind: WorkerKind, output: int, hosts: Sequence[str]
+    ) -> None:
         number = worker.number
         uid = None if self._first_uid is None else self._first_uid + number
         try:
             with contextlib.ExitStack() as stack:
                 stack.callback(os.close, output)
                 connection = stack.enter_context(await _connect(worker))
-                fds = (connection.fileno(), output)
+                fds = (connection.fileno(), output, *self._door(worker, hosts))
                 descriptor = await self._launcher.launch(number, uid, kind, fds)
         except (OSError, LauncherDown) as error:
             if number in self._workers:
@@ -187,6 +204,12 @@ class WorkerRoster:
             return
         except OSError as error:
             logger.warning("a worker is in no control group: %s", error)
+
+    def _door(self, worker: Worker, hosts: Sequence[str]) -> Iterator[int]:
+        """Give the worker a proxy if its hook may reach anything; yield what leads to it."""
+        if self._gateway is not None and hosts:
+            worker.egress = proxy = self._gateway.proxy(hosts, worker.network_line)
+            yield proxy.open_door()
 
     def _exited(self, number: int, status: int | None) -> None:
         if number in self._workers:

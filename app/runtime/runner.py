@@ -22,12 +22,15 @@ from app.runtime.alarms import Alarm
 from app.runtime.checker import Checker
 from app.runtime.control_groups import ControlGroups
 from app.runtime.doctor import probe
+from app.runtime.egress.bounds import Counters
+from app.runtime.egress.gateway import Gateway
 from app.runtime.isolation import (
     GROUPS,
     LayerReport,
     Level,
     Policy,
     demand,
+    has_egress,
     level_of,
     plan_for,
     why_not,
@@ -70,6 +73,7 @@ class IsolatedRunner:
         node_reserve: int = 2,
         packages_root: Path | None = None,
         data_dir: Path | None = None,
+        gateway: Gateway | None = None,
     ) -> None:
         """Make a runner that is not yet started.
 
@@ -79,6 +83,8 @@ class IsolatedRunner:
         ``node`` is the Node.js to use (None: the one on the search path, if there is one);
         ``node_reserve`` of its workers are started ahead. Below ``packages_root`` are the folders
         that ``HookVersion.packages`` names. No hook may be let into ``data_dir``.
+        ``gateway`` is the way out of hooks with a network, closed by ``stop``; one to the internet
+        alone if not given.
         """
         self._policy = isolation
         self._on_log = on_log
@@ -91,6 +97,7 @@ class IsolatedRunner:
         self._node_reserve = node_reserve
         self._packages_root = packages_root
         self._data_dir = data_dir
+        self._gateway = gateway or Gateway()
         self._pools: dict[str, Pool] = {}
         self._roster: WorkerRoster | None = None
         self._checker: Checker | None = None
@@ -108,6 +115,11 @@ class IsolatedRunner:
     def reserve(self) -> int:
         """How many Node.js workers wait for a script."""
         return self._roster.reserve.waiting if self._roster is not None else 0
+
+    @property
+    def egress(self) -> Counters:
+        """What hooks did over the network."""
+        return self._gateway.counters
 
     @property
     def launcher_pid(self) -> int | None:
@@ -140,6 +152,7 @@ class IsolatedRunner:
             most_memory=self._most_memory,
             reserve=self._node_reserve,
             groups=ControlGroups.open() if grouped else None,
+            gateway=self._gateway if has_egress(self.layers) else None,
         )
         await self._roster.start()
         self._checker = Checker(self._roster, self._clock, self.layers)
@@ -157,6 +170,7 @@ class IsolatedRunner:
             self._checker.end(_STOPPING)
         if self._roster is not None:
             await self._roster.stop()
+        self._gateway.close()
         # Connections that were aborted are closed in the next round of the loop.
         await asyncio.sleep(0)
 

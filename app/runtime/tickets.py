@@ -8,6 +8,7 @@ from time import monotonic
 
 from app.domain.outcomes import Call, LogLine, Outcome, OutcomeKind
 from app.runtime.inside import protocol
+from app.runtime.verdicts import Verdict
 
 
 class Ticket:
@@ -43,6 +44,11 @@ class Ticket:
         if self.last_lines is None:
             self.last_lines = deque(maxlen=self.call.kept_lines)
         self.last_lines.append(line)
+
+    def conclude(self, verdict: Verdict) -> None:
+        """Answer the caller with a verdict of the platform."""
+        kind, detail = verdict
+        self.settle(kind, detail=detail)
 
     def settle(self, kind: OutcomeKind, data: bytes | None = None, detail: str = "") -> float:
         """Answer the caller, unless it no longer waits; return how long the hook ran."""

@@ -16,9 +16,10 @@ from time import monotonic
 from typing import cast
 
 from app.domain.errors import HookledgerError
-from app.domain.outcomes import OutcomeKind
+from app.domain.outcomes import Level, OutcomeKind
 from app.runtime import verdicts
 from app.runtime.alarms import Alarm
+from app.runtime.egress.proxy import NoNetwork, WorkerProxy
 from app.runtime.in_flight import InFlight
 from app.runtime.inside import protocol
 from app.runtime.inside.protocol import Violation
@@ -52,6 +53,7 @@ class Worker(asyncio.Protocol):
         self._calls = InFlight()
         self.taken = 0
         """How many calls it was ever sent; the last one's number."""
+        self.egress: WorkerProxy | NoNetwork = NoNetwork()
         self._alarm = Alarm(self._overdue)
         self._alarm.by(monotonic() + LOAD_SECONDS)
 
@@ -91,8 +93,7 @@ class Worker(asyncio.Protocol):
         number = self.taken = self.taken % 0xFFFF_FFFF + 1
         if not self._calls:
             self._process.thaw()
-            self._begin(ticket)
-        elif self._calls.is_async:
+        if not self._calls or self._calls.is_async:
             self._begin(ticket)
         self._calls[number] = ticket
         assert self._outbox is not None  # noqa: S101 (a ready worker has one)
@@ -116,11 +117,10 @@ class Worker(asyncio.Protocol):
     def never_started(self, reason: str, *, try_again: bool) -> None:
         """Note that there is and will be no process."""
         self._process.exited(None)
-        detail = f"The hook's worker could not start: {reason}."
-        if try_again:
-            self._end((OutcomeKind.CRASHED, detail))
-        else:
-            self._refuse(OutcomeKind.CRASHED, None, detail)
+        verdict = OutcomeKind.CRASHED, f"The hook's worker could not start: {reason}."
+        if not try_again:
+            self._owner.refused(verdict[0], None, verdict[1])
+        self._end(verdict)
 
     def exited(self, status: int | None) -> None:
         """Note how the process ended; what it sent before is read before it is judged."""
@@ -161,6 +161,10 @@ class Worker(asyncio.Protocol):
             self._alarm.silence()
             self._alarm.by(monotonic() + EXIT_SECONDS)
 
+    def network_line(self, level: Level, text: str) -> None:
+        """Take a line about one of its connections."""
+        self._lines.take_network(level, text, self._calls.values())
+
     def _take_owner(self, owner: Owner) -> None:
         limits = owner.limits
         self._owner = owner
@@ -170,6 +174,7 @@ class Worker(asyncio.Protocol):
 
     def _begin(self, ticket: Ticket) -> None:
         ticket.started = monotonic()
+        self.egress.renew()
         self._alarm.by(ticket.deadline)
 
     def _take_answer(self, number: int, kind: int, body: bytes) -> None:
@@ -178,6 +183,7 @@ class Worker(asyncio.Protocol):
         ticket = self._calls[number]
         if len(body) > self._result_bytes:
             raise Violation(f"answered {len(body)} bytes; {self._result_bytes} are the most")
+        self.egress.report()
         outcome = OutcomeKind.SUCCEEDED if kind == protocol.RESULT else OutcomeKind.ERRORED
         self._pace.learn(ticket.settle(outcome, body or None))
         self._close_call(number)
@@ -197,8 +203,7 @@ class Worker(asyncio.Protocol):
         elif kind == protocol.SKIPPED and self._calls.is_turn_of(number):
             ticket = self._calls[number]
             ticket.forget_start()
-            outcome, detail = verdicts.overloaded(ticket.call.timeout, verdicts.BUSY)
-            ticket.settle(outcome, detail=detail)
+            ticket.conclude(verdicts.overloaded(ticket.call.timeout, verdicts.BUSY))
             self._close_call(number)
         elif kind == protocol.CONFINED and self._state is State.STARTING and not self._confined:
             lacking = self._layers - set(json.loads(body))
@@ -226,7 +231,7 @@ class Worker(asyncio.Protocol):
         if self._state is not State.STARTING or not (self._confined and self._process.attached):
             return
         try:
-            body = self._owner.load_message()
+            body = self._owner.load_message(self.egress.load)
         except HookledgerError as error:
             self._refuse(OutcomeKind.CRASHED, None, str(error))
             return
@@ -254,8 +259,7 @@ class Worker(asyncio.Protocol):
             return
         self._process.settle_output()
         for ticket in late:
-            kind, detail = verdicts.timed_out(ticket.call.timeout)
-            ticket.settle(kind, detail=detail)
+            ticket.conclude(verdicts.timed_out(ticket.call.timeout))
         self._end(verdicts.innocent("passed its deadline"))
 
     def _convict(self, what: str) -> None:
@@ -272,8 +276,7 @@ class Worker(asyncio.Protocol):
         if self._was_ready or no_fault_of_the_script:
             self._end(verdict)
         else:
-            kind, detail = verdict
-            self._refuse(kind, None, detail)
+            self._refuse(verdict[0], None, verdict[1])
 
     def _refuse(self, kind: OutcomeKind, data: bytes | None, detail: str = "") -> None:
         self._owner.refused(kind, data, detail)
@@ -288,6 +291,7 @@ class Worker(asyncio.Protocol):
         self._alarm.silence()
         self._process.settle_output()
         self._process.kill()
+        self.egress.close()
         if self._transport is not None:
             self._transport.abort()
         calls, self._calls = self._calls, InFlight()

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from app.runtime.inside.http_client import Http
+
 
 class HookContext(dict[str, Any]):
     """The payload's ``context``, by item or by attribute, plus the platform's attributes.
@@ -20,12 +22,14 @@ class HookContext(dict[str, Any]):
         *,
         secrets: Mapping[str, str],
         log: logging.Logger,
+        http: Http,
         invocation_id: str,
         ends_at: float,
     ) -> None:
         super().__init__(members)
         self.secrets = secrets
         self.log = log
+        self.http = http
         self.invocation_id = invocation_id
         self._ends_at = ends_at
 

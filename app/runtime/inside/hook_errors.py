@@ -13,6 +13,8 @@ import traceback
 from types import ModuleType, TracebackType
 from typing import Any
 
+from app.runtime.inside.http_errors import HttpError, NetworkDenied, RateLimited
+
 STACK_CHARACTERS = 16_384
 """Longer stacks are cut in the middle."""
 
@@ -53,7 +55,7 @@ class ServerError(ExtensibilityUserError):
 
 def hookledger_module() -> ModuleType:
     """Return the module that ``import hookledger`` finds inside a worker."""
-    module = ModuleType("hookledger", "What hooks may import: Auth0's error classes.")
+    module = ModuleType("hookledger", "What hooks may import: classes of errors.")
     for error_class in (
         ExtensibilityUserError,
         PreUserRegistrationError,
@@ -61,6 +63,9 @@ def hookledger_module() -> ModuleType:
         InvalidScopeError,
         InvalidRequestError,
         ServerError,
+        HttpError,
+        NetworkDenied,
+        RateLimited,
     ):
         error_class.__module__ = "hookledger"
         setattr(module, error_class.__name__, error_class)

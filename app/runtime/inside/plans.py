@@ -7,6 +7,7 @@ import os
 import sys
 from dataclasses import dataclass
 
+from app.runtime.inside import trust
 from app.runtime.inside.node_program import CODE, NodeProgram
 from app.runtime.inside.profiles import Layers, Profile, node_profile, python_profile
 
@@ -64,8 +65,9 @@ class Plan:
 
 
 def readable_paths() -> list[str]:
-    """List what workers may read: the standard library, and the time zones it reads."""
-    folders = [path for path in (*sys.path, *ZONES) if os.path.exists(path)]  # noqa: PTH110 (before anything else may be imported)
+    """List what workers may read: the standard library, time zones, and whom to trust for TLS."""
+    wanted = (*sys.path, *ZONES, trust.bundle() or "")
+    folders = [path for path in wanted if os.path.exists(path)]  # noqa: PTH110 (before anything else may be imported)
     return [
         path
         for path in folders

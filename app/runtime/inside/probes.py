@@ -13,10 +13,20 @@ import resource
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable
 from functools import partial
 
-from app.runtime.inside import kernel, landlock, namespaces, node_probe, plans, sandbox, seccomp
+from app.runtime.inside import (
+    kernel,
+    landlock,
+    namespaces,
+    node_probe,
+    notifications,
+    plans,
+    sandbox,
+    seccomp,
+)
 
 _PATIENCE = 10
 """Seconds a probe may take before it counts as failed."""
@@ -73,6 +83,7 @@ def _layer_probes(uid: int, namespaces_wanted: bool) -> list[tuple[str, Probe]]:
         ("processes", partial(_processes, uid)),
         ("process descriptors", _process_descriptors),
         *(_namespace_probes() if namespaces_wanted else switched_off),
+        ("egress", _egress),
         ("standard library", partial(_standard_library, uid, namespaces_wanted)),
     ]
 
@@ -184,7 +195,7 @@ def _mount_namespace() -> None:
     readable = plans.readable_paths()
     _enter("mount")
     namespaces.build_tree(readable)
-    for path in ("/etc", "/proc", "/dev"):
+    for path in ("/etc/passwd", "/proc", "/dev"):
         _expect(not os.path.exists(path), f"{path} can still be seen")  # noqa: PTH110 (a bare look)
     _expect(os.access(readable[0], os.R_OK), f"{readable[0]} cannot be read")
 
@@ -193,6 +204,31 @@ def _network_namespace() -> None:
     _enter("network")
     names = {name for _, name in socket.if_nameindex()}
     _expect(names <= {"lo"}, f"other interfaces can be seen: {', '.join(sorted(names))}")
+
+
+def _egress() -> None:
+    kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+    ours, theirs = socket.socketpair()
+    waiting = threading.Event()
+    listeners: list[int] = []
+
+    def serve() -> None:
+        waiting.wait()
+        found = None
+        while found is None:
+            found = notifications.receive(listeners[0])
+        notifications.replace(listeners[0], found, ours.fileno())
+        notifications.answer(listeners[0], found)
+
+    # The filter is this thread's alone.
+    threading.Thread(target=serve, daemon=True).start()
+    listeners.append(notifications.install())
+    waiting.set()
+    with socket.socket() as connecting:
+        connecting.settimeout(_PATIENCE)
+        connecting.connect(("127.0.0.1", 1))
+        theirs.send(b"!")
+        _expect(connecting.recv(1) == b"!", "a connection was made as it was asked for")
 
 
 def _standard_library(uid: int, namespaces_wanted: bool) -> None:

@@ -22,6 +22,7 @@ from app.runtime.inside import (
     seccomp,
     worker,
 )
+from app.runtime.inside.network_calls import with_network
 from app.runtime.inside.node_program import NodeProgram
 from app.runtime.inside.syscall_table import NODE_RULES, RULES, Rule
 
@@ -56,8 +57,11 @@ class Profile:
         """
         self._memory_limit = memory_limit
         self._become = become
-        machine = kernel.architecture() if layers.seccomp else ""
-        self._filter = seccomp.encode(seccomp.assemble(machine, rules)) if layers.seccomp else None
+        self._filter = self._network_filter = None
+        if layers.seccomp:
+            machine = kernel.architecture()
+            self._filter = seccomp.encode(seccomp.assemble(machine, rules))
+            self._network_filter = seccomp.encode(seccomp.assemble(machine, with_network(rules)))
         self._landlock = layers.landlock
         self._readable = tuple(readable)
         self._executable = tuple(executable)
@@ -82,14 +86,20 @@ class Profile:
         return self._rulesets[key]
 
     def run(
-        self, request: Mapping[str, Any], fds: tuple[int, int, int], ruleset: int | None
+        self,
+        request: Mapping[str, Any],
+        fds: tuple[int, int, int],
+        ruleset: int | None,
+        door: int | None = None,
     ) -> NoReturn:
         """Confine this process, forked for the purpose, and be the worker that was asked for.
 
         ``request`` has ``memory`` (bytes) and ``uid`` (None: stay who we are); ``fds`` are nothing
-        to read, the connection, and where output goes.
+        to read, the connection, and where output goes; ``door`` leads to the proxy of a worker that
+        has a network.
         """
         try:
+            door = None if door is None else _move_up(door)
             kept = _arrange_descriptors(*fds, ruleset)
             memory = request["memory"]
             layers = sandbox.confine(
@@ -97,8 +107,9 @@ class Profile:
                     memory=self._memory_limit(memory),
                     uid=request["uid"],
                     ruleset=kept,
-                    filter=self._filter,
+                    filter=self._filter if door is None else self._network_filter,
                     first_closed=4,
+                    door=door,
                 )
             )
             self._become(memory, layers)

@@ -17,7 +17,7 @@ import resource
 import signal
 from dataclasses import dataclass
 
-from app.runtime.inside import kernel, landlock, seccomp
+from app.runtime.inside import kernel, landlock, notifications, seccomp
 
 OPEN_FILES = 64
 PROCESSES = 64
@@ -38,6 +38,9 @@ class Confinement:
     """Encoded seccomp program; None where the kernel refuses one."""
     first_closed: int
     """File descriptors from this one on are closed."""
+    door: int | None = None
+    """Socket through which the listener of ``notifications`` goes to the server; None: no network,
+    and then ``filter`` must not allow ``connect``."""
 
 
 def confine(confinement: Confinement) -> tuple[str, ...]:
@@ -56,6 +59,9 @@ def confine(confinement: Confinement) -> tuple[str, ...]:
     if confinement.ruleset is not None:
         landlock.restrict_self(confinement.ruleset)
         layers.append("landlock")
+    if confinement.door is not None:
+        notifications.hand_over(confinement.door)
+        layers.append("egress")
     kernel.syscall(kernel.CLOSE_RANGE, confinement.first_closed, 0xFFFF_FFFF, 0)
     if confinement.filter is not None:
         seccomp.install(confinement.filter)

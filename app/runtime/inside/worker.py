@@ -20,10 +20,11 @@ from dataclasses import dataclass
 from types import CoroutineType, MappingProxyType
 from typing import Any, NoReturn
 
-from app.runtime.inside import protocol
+from app.runtime.inside import egress, protocol
 from app.runtime.inside.capture import Capture, Scope
 from app.runtime.inside.context import HookContext
 from app.runtime.inside.hook_errors import describe, describe_unserialisable, hookledger_module
+from app.runtime.inside.http_client import AsyncHttp, Client, Http
 from app.runtime.inside.json_codec import decode, encode
 from app.runtime.inside.scripts import check, is_async, load_hook
 
@@ -42,6 +43,8 @@ class _Load:
     """Folder of what the script may import besides."""
     secrets: Mapping[str, str]
     log_bytes: int
+    egress: Mapping[str, Any] | None
+    """What ``egress.install`` is given; None: no network."""
     checks: bool
     """Whether this worker compiles scripts instead of running one."""
 
@@ -68,6 +71,8 @@ class _Worker:
         self._parameters: tuple[str, ...] = ()
         self._secrets: Mapping[str, str] = MappingProxyType({})
         self._log = logging.getLogger("hook")
+        self._client: Client | None = None
+        self._http: type[Http] = Http
 
     def run(self, layers: tuple[str, ...]) -> None:
         self._send(0, protocol.CONFINED, json.dumps(layers).encode())
@@ -78,6 +83,7 @@ class _Worker:
         if not self._prepare(load):
             return
         if is_async(self._hook):
+            self._http = AsyncHttp
             self._send(0, protocol.READY, b"\x01")
             asyncio.run(self._serve_async())
         else:
@@ -104,6 +110,9 @@ class _Worker:
         if load.packages is not None:
             # Last, so that no package can stand in for a module of the standard library.
             sys.path.append(load.packages)
+        if load.egress is not None:
+            egress.install(load.egress)
+            self._client = Client()
         scope = self._capture.begin(0, alone=False)
         try:
             self._hook = load_hook(load.script, load.file)
@@ -185,6 +194,7 @@ class _Worker:
                 given if isinstance(given, dict) else {},
                 secrets=self._secrets,
                 log=self._log,
+                http=self._http(self._client, time.monotonic() + timeout),
                 invocation_id=invocation_id,
                 ends_at=time.time() + timeout,
             )

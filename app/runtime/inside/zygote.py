@@ -106,7 +106,7 @@ class _Zygote:
 
     def _serve_request(self) -> int | None:
         try:
-            data, fds, _, _ = socket.recv_fds(self._control, MESSAGE_BYTES, 2)
+            data, fds, _, _ = socket.recv_fds(self._control, MESSAGE_BYTES, 3)
         except OSError:
             self._end()
         if not data:
@@ -124,7 +124,9 @@ class _Zygote:
         self._say({"worker": request["worker"], "started": pid}, process)
         return process
 
-    def _fork(self, request: Mapping[str, Any], connection: int, output: int) -> tuple[int, int]:
+    def _fork(
+        self, request: Mapping[str, Any], connection: int, output: int, door: int | None = None
+    ) -> tuple[int, int]:
         profile = self._profiles[request["language"]]
         ruleset = profile.ruleset(self._packages(request["packages"]))
         if self._nested is not None:
@@ -132,7 +134,7 @@ class _Zygote:
         try:
             pid = os.fork()
             if pid == 0:
-                profile.run(request, (self._nothing, connection, output), ruleset)
+                profile.run(request, (self._nothing, connection, output), ruleset, door)
         finally:
             if self._nested is not None:
                 self._nested.end()

@@ -85,13 +85,12 @@ def test_a_refused_commit_changes_nothing_and_every_reason_is_in_the_history(wor
     world.packages.problems[asked] = [reason]
     world.runner.problems = (Problem("invalid syntax", "hooks/pre-user-registration/a/hook.py", 3),)
     bad = world.repository.commit(
-        world.make_hook("a", "def", enabled=True, network=["example.com:443"]),
+        world.make_hook("a", "def", enabled=True),
         replace(world.make_hook("b", enabled=True), dependencies={"requests": "2.0.0"}),
     )
     with pytest.raises(Rejected) as refusal:
         world.run(world.reconciler.sync())
     assert {problem.key for problem in refusal.value.problems} == {
-        "network",
         "dependencies.requests",
         "enabled",
         None,

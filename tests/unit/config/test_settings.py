@@ -88,6 +88,7 @@ scopes = { "hooks.run" = ["invoke:triggers"] }
         ("HOOKLEDGER_DATABASE_URL", "mysql://x", "HOOKLEDGER_DATABASE_URL"),
         ("HOOKLEDGER_RATE_LIMITS", '{"reads": {"burst": 0}}', "RATE_LIMITS.READS"),
         ("HOOKLEDGER_RATE_LIMITS", '{"reeds": "unlimited"}', "RATE_LIMITS.REEDS"),
+        ("HOOKLEDGER_EGRESS_PRIVATE_NETWORKS", "10.0.0.1/8", "HOOKLEDGER_EGRESS_PRIVATE_NETWORKS"),
         ("HOOKLEDGER_PROT", "1", "HOOKLEDGER_PROT"),
         ("HOOKLEDGER_CONFIG", "/nowhere.toml", "/nowhere.toml"),
     ],
@@ -113,3 +114,20 @@ def test_an_unknown_key_in_the_file_is_named(
 def test_the_key_file_lies_in_the_data_directory_unless_it_is_set() -> None:
     assert load_settings(data_dir="d").key_file == Path("d/master.key")
     assert load_settings(master_key_file="/k").key_file == Path("/k")
+
+
+def test_a_list_stands_in_one_variable_separated_by_commas(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    networks = ["10.0.0.0/8", "fd12::/16"]
+    own = tmp_path / "own.toml"
+    own.write_text(f"egress_private_networks = {networks}\n")
+    monkeypatch.setenv("HOOKLEDGER_CONFIG", str(own))
+    assert [str(network) for network in load_settings().egress_private_networks] == networks
+    monkeypatch.setenv("HOOKLEDGER_EGRESS_PRIVATE_NETWORKS", "192.168.0.0/16, ::1/128")
+    assert [str(network) for network in load_settings().egress_private_networks] == [
+        "192.168.0.0/16",
+        "::1/128",
+    ]
+    monkeypatch.setenv("HOOKLEDGER_EGRESS_PRIVATE_NETWORKS", "")
+    assert load_settings().egress_private_networks == ()

@@ -20,6 +20,7 @@ class _FakeWorker:
     taken: int = 0
     born: float = field(default_factory=monotonic)
     idle_since: float = 0.0
+    is_quick: bool = False
 
     @property
     def has_room(self) -> bool:

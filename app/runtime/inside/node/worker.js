@@ -15,6 +15,7 @@ const { Socket } = require('node:net');
 const { writeSync } = require('node:fs');
 // Ahead of the script: a worker in reserve has the time, a call does not.
 const contract = require('./contract');
+const { current } = require('./scopes');
 
 const LOAD = 0x01;
 const READY = 0x12;
@@ -135,10 +136,25 @@ function load(given) {
     };
   } else {
     given.onFatal = fatal;
+    if (given.egress) given.extras = openNetwork(given.egress);
     const hook = contract.prepare(given, say);
     begin = hook.start.bind(hook);
   }
   send(0, READY, '\x01');
+}
+
+/** Let code of the hook reach what it may; return what `require('hookledger')` offers for that. */
+function openNetwork(egress) {
+  require('./egress').install(egress);
+  const { bindDeadline, ...offered } = require('./http');
+  bindDeadline(remaining);
+  return offered;
+}
+
+/** Milliseconds that the running call still has. */
+function remaining() {
+  const { invocation } = current();
+  return invocation ? invocation.deadline - now() : Infinity;
 }
 
 function answer(number, data, at, end) {
