@@ -30,7 +30,7 @@ _REGISTRY = frozenset(
         *("ssl_cert_file", "ssl_cert_dir", "requests_ca_bundle", "node_extra_ca_certs"),
         *("pip_config_file", "pip_index_url", "pip_extra_index_url", "pip_find_links"),
         *("pip_no_index", "pip_trusted_host", "pip_proxy", "pip_cert", "pip_client_cert"),
-        *("pip_constraint", "pip_default_timeout", "pip_timeout", "pip_retries"),
+        *("pip_constraint", "pip_default_timeout", "pip_timeout"),
         *("npm_config_userconfig", "npm_config_globalconfig", "npm_config_registry"),
         *("npm_config_cafile", "npm_config_ca", "npm_config_strict_ssl", "npm_config_proxy"),
         *("npm_config_https_proxy", "npm_config_noproxy", "npm_config_fetch_timeout"),

@@ -26,7 +26,9 @@ class PatientProtocol(HttpToolsProtocol):
     """For the whole request, body included."""
 
     _due = math.inf
-    """When the request that is arriving must be here."""
+    """When the request that is arriving must be here, or the next one begin."""
+    _rests = False
+    """Whether the last answer has left and nothing came since."""
     _watch: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -56,8 +58,19 @@ class PatientProtocol(HttpToolsProtocol):
         super().on_message_complete()
         self.end_patience()
 
+    def on_response_complete(self) -> None:
+        """Wait for the next request (uvicorn), by the timer there is instead of one for each."""
+        if self.pipeline or self.transport.is_closing() or self._due != math.inf:
+            super().on_response_complete()
+            return
+        self.server_state.total_requests += 1
+        self.flow.resume_reading()
+        self._rests = True
+        self._due = self.loop.time() + self.timeout_keep_alive
+
     def begin_patience(self) -> None:
         """Wait for the head of a request."""
+        self._rests = False
         self._due = self.loop.time() + self.header_seconds
 
     def extend_patience(self) -> None:
@@ -77,7 +90,7 @@ class PatientProtocol(HttpToolsProtocol):
             pause = min(left, self.header_seconds) if left > 0 else self.header_seconds
             self._watch = self.loop.call_later(pause, self._look)
         elif not self.transport.is_closing():
-            if answered or (cycle is not None and not cycle.response_started):
+            if not self._rests and (answered or (cycle is not None and not cycle.response_started)):
                 self.transport.write(_TOO_SLOW)
             self.transport.close()
 

@@ -23,12 +23,16 @@ _MUSL_LOADER = "ld-musl-"
 
 
 def guard(event: str, arguments: tuple[Any, ...]) -> None:
-    """Raise ``PermissionError`` when a program is about to be started."""
+    """Raise ``OSError`` when a program is about to be started.
+
+    pip does without ``uname`` and its like then, and passes on what we say of all others; of a
+    ``PermissionError`` it would make a sentence of its own.
+    """
     if event not in _STARTS:
         return
     if event == "subprocess.Popen" and PurePath(str(arguments[0])).name.startswith(_MUSL_LOADER):
         return
-    raise PermissionError(REFUSAL)
+    raise OSError(REFUSAL)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,10 @@ from app.runtime.dependencies.installers import Failure, Resolved, interpreter_t
 from app.runtime.dependencies.processes import Finished, Run, Workspace
 
 _OPTIONS = (
+    # Only then does it tell an index that is down from one that lacks the package.
+    *("--verbose", "--verbose"),
     "--no-input",
+    "--retries=2",
     "--no-color",
     "--disable-pip-version-check",
     "--progress-bar=off",
@@ -32,9 +35,9 @@ _CONFLICT = re.compile(r"The conflict is caused by:\n(?P<causes>(?:[ \t]+\S[^\n]
 _OTHER_PYTHON = re.compile(r"(?P<version>[^\s;]+) Requires-Python (?P<python>[^\s;]+)")
 _UNREACHABLE = re.compile(
     r"connection broken by|Max retries exceeded|Read timed out|Connection reset|"
-    r"Could not fetch URL|5\d\d Server Error|429 Client Error",
-    re.IGNORECASE,
+    r"Could not fetch URL \S+: (?!404 )|(?:5\d\d Server|429 Client) Error"
 )
+_UNKNOWN = re.compile(r"Could not fetch URL \S+/(?P<name>[^/\s]+)/: 404 ")
 _STABLE = re.compile(r"[0-9.]+\Z")
 
 
@@ -88,7 +91,7 @@ def read_failure(finished: Finished, wanted: Mapping[str, str]) -> Failure:
 
     Raises ``Transient`` when the index could not be reached, ``Stalled`` when there is no pip.
     """
-    said = finished.errors
+    said = f"{finished.output}\n{finished.errors}"
     if "No module named pip" in said:
         raise Stalled("This Python has no pip; add it with `python -m ensurepip`, then restart.")
     if "No space left on device" in said:
@@ -97,12 +100,12 @@ def read_failure(finished: Finished, wanted: Mapping[str, str]) -> Failure:
         raise Transient("The index of Python packages cannot be reached.", retry_after=10.0)
     if guarded_pip.REFUSAL in said:
         return Failure(None, "one of the packages would have to be built, or fetched by git")
-    if unmatched := _UNMATCHED.search(said):
+    if unmatched := _UNMATCHED.search(finished.errors):
         return _unmatched(unmatched, said, wanted)
-    if conflict := _CONFLICT.search(f"{finished.output}\n{said}"):
+    if conflict := _CONFLICT.search(said):
         causes = "; ".join(line.strip() for line in conflict["causes"].splitlines())
         return Failure(None, f"the versions contradict each other: {causes}")
-    return Failure(None, f"pip failed: {_last_words(said) or finished.status}")
+    return Failure(None, f"pip failed: {_last_words(finished.errors) or finished.status}")
 
 
 def _unmatched(found: re.Match[str], said: str, wanted: Mapping[str, str]) -> Failure:
@@ -120,8 +123,9 @@ def _unmatched(found: re.Match[str], said: str, wanted: Mapping[str, str]) -> Fa
             needs = other["python"]
             return Failure(asked, f"{asked} {version} needs Python {needs}; this is {python}")
     if offered == ["none"]:
-        message = f"PyPI has no package {asked}, or no wheel of it for this Python"
-        return Failure(asked, message)
+        unknown = any(_same(other["name"], asked) for other in _UNKNOWN.finditer(said))
+        lacks = f"package {asked}" if unknown else f"wheel of {asked} for this Python"
+        return Failure(asked, f"PyPI has no {lacks}")
     newest = next((v for v in reversed(offered) if _STABLE.match(v)), offered[-1])
     return Failure(
         asked,

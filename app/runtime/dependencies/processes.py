@@ -19,7 +19,7 @@ _LOOK_SECONDS = 0.5
 _MEMORY_BYTES = 2 << 30
 _OVERHEAD = 3
 """Downloads, the cache and what is unpacked may together be so many times the packages' limit."""
-_MAX_OUTPUT = 1 << 20
+_MAX_OUTPUT = 8 << 20
 _PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
@@ -141,5 +141,7 @@ def _environment(workspace: Workspace, registries: Mapping[str, str]) -> dict[st
 
 
 def _read(file: Path) -> str:
+    """Read the end of what a program said, which is where it says why it gave up."""
     with file.open("rb") as opened:
+        opened.seek(max(0, file.stat().st_size - _MAX_OUTPUT))
         return opened.read(_MAX_OUTPUT).decode("utf-8", "replace")

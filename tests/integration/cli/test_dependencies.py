@@ -14,11 +14,19 @@ from typer.testing import CliRunner, Result
 
 from app.cli.main import cli
 
-HOOK = "def hook(user, context):\n    return {'user': user}\n"
+HOOK = """
+def hook(user, context):
+    import tiny
+
+    return {"user": {"app_metadata": {"tiny": tiny.version}}}
+"""
 FIXTURE = {
     "name": "a newcomer",
-    "payload": {"user": {"email": "a@example.com"}, "context": {}},
-    "expect": {"status": "success"},
+    "payload": {
+        "user": {"tenant": "my-tenant", "phoneNumber": "+15555550123"},
+        "context": {"connection": {"id": "con_2", "name": "sms", "tenant": "my-tenant"}},
+    },
+    "expect": {"effects": {"user": {"app_metadata": {"tiny": "1.0"}}}},
 }
 
 
@@ -88,7 +96,7 @@ def test_a_plan_lists_packages_and_a_sync_installs_them(repository: Path, tmp_pa
         {"hook": "needy", "name": "tiny", "version": "1.0"}
     ]
     assert "tiny" in run("plan").stdout
-    assert not (tmp_path / "var/packages").exists()
+    assert installed(tmp_path) == []
     assert run("sync", "--once").exit_code == 0
     assert installed(tmp_path) == ["1.0"]
 
@@ -112,7 +120,7 @@ def test_a_package_that_cannot_be_had_refuses_the_commit_and_says_why(
 def test_fixtures_run_with_the_packages_installed(repository: Path, tmp_path: Path) -> None:
     commit(repository, tiny="1.0")
     result = run("test", str(repository))
-    assert result.exit_code == 0, result.output
+    assert result.exit_code == 0, (result.output, result.exception)
     assert installed(tmp_path) == ["1.0"]
     commit(repository, tiny="9.9")
     assert "dependencies.tiny" in str(run("test", str(repository)).exception)

@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from config.settings import DEFAULTS, Rate, Settings, SettingsError, load_settings
+from config.settings import (
+    DEFAULTS,
+    Rate,
+    Settings,
+    SettingsError,
+    load_settings,
+    registry_variables,
+)
 
 
 def test_every_setting_has_a_documented_default() -> None:
@@ -131,3 +138,34 @@ def test_a_list_stands_in_one_variable_separated_by_commas(
     ]
     monkeypatch.setenv("HOOKLEDGER_EGRESS_PRIVATE_NETWORKS", "")
     assert load_settings().egress_private_networks == ()
+
+
+def test_only_what_names_a_registry_reaches_an_installer(monkeypatch: pytest.MonkeyPatch) -> None:
+    passed = {
+        "PIP_INDEX_URL": "https://mirror.example/simple",
+        "NPM_CONFIG_REGISTRY": "https://mirror.example/npm",
+        "npm_config_cafile": "/etc/ca.pem",
+        "https_proxy": "http://proxy.example",
+        "NO_PROXY": "localhost",
+    }
+    kept = {
+        "HOOKLEDGER_MASTER_KEY_FILE": "/secret",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "PIP_TARGET": "/evil",
+        "PIP_REQUIREMENT": "/evil",
+        "npm_config_ignore_scripts": "false",
+        "npm_config_prefix": "/evil",
+        "NODE_OPTIONS": "--require /evil",
+        "PYTHONPATH": "/evil",
+        "LD_PRELOAD": "/evil",
+    }
+    for name, value in (passed | kept).items():
+        monkeypatch.setenv(name, value)
+    found = registry_variables()
+    assert found.items() >= passed.items()
+    assert not found.keys() & kept.keys()
+
+
+def test_packages_are_kept_with_the_data_unless_told_otherwise() -> None:
+    assert load_settings(data_dir="/data").packages_root == Path("/data/packages")
+    assert load_settings(packages_dir="/fast").packages_root == Path("/fast")

@@ -318,3 +318,29 @@ def test_beyond_the_most_connections_requests_are_refused(site: Any) -> None:
         server.should_exit = True
         thread.join(10)
         listening.close()
+
+
+def test_a_connection_that_rests_is_closed_without_a_word(site: Any, make_hook: Any) -> None:
+    from app.web.lane import lane_protocol
+
+    site.put(make_hook())
+    config = uvicorn.Config(
+        build_app(site.services),
+        http=lane_protocol(header_seconds=0.1, request_seconds=0.3),
+        lifespan="off",
+        log_config=None,
+        timeout_keep_alive=0,
+    )
+    server = uvicorn.Server(config)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=lambda: asyncio.run(server.serve([listening])))
+        thread.start()
+        with socket.create_connection(listening.getsockname(), timeout=10) as client:
+            client.sendall(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
+            heard = b""
+            while data := client.recv(65536):
+                heard += data
+        server.should_exit = True
+        thread.join(10)
+    assert heard.startswith(b"HTTP/1.1 200")
+    assert heard.count(b"HTTP/1.1") == 1
