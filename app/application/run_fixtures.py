@@ -12,7 +12,7 @@ import orjson
 from app.application.envelopes import envelope_of
 from app.application.install_packages import install_for, packages_of
 from app.application.ports import Packages, Runner
-from app.application.run_draft import shown_request
+from app.application.run_draft import KEPT_LINES, shown_request
 from app.domain.contracts import TriggerContract
 from app.domain.errors import Problem, Rejected
 from app.domain.fixtures import Fixture, Observed, differences
@@ -56,6 +56,7 @@ async def run_fixture(
             contract.hook_payload(body),
             hook.settings["timeout_ms"] / 1000,
             shown_request(fixture.headers, contract.id),
+            KEPT_LINES,
         )
         outcome = await runner.run(version, call)
     else:

@@ -1,0 +1,1 @@
+module.exports = (user, context, cb) => cb(new PreUserRegistrationError('Sign-ups are closed.'));
