@@ -177,14 +177,30 @@ def serving(workspace: Workspace, *options: str) -> Iterator[Server]:
             process.stdout.close()
 
 
-@pytest.fixture
-def workspace(tmp_path: Path) -> Workspace:
-    made = Workspace(tmp_path)
+def with_samples(root: Path) -> Workspace:
+    made = Workspace(root)
     made.repository.mkdir()
     shutil.copytree(SAMPLES, made.repository / "hooks_repo")
     made.git("init", "--quiet", "--initial-branch", "main")
     made.commit("Start with the samples")
     return made
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return with_samples(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def shared_workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    return with_samples(tmp_path_factory.mktemp("shared"))
+
+
+@pytest.fixture(scope="module")
+def shared_server(shared_workspace: Workspace) -> Iterator[Server]:
+    """One server for all tests of a module."""
+    with serving(shared_workspace) as running:
+        yield running
 
 
 @pytest.fixture
