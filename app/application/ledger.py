@@ -7,6 +7,8 @@ is true by then, so commands must decide from loaded state and nothing else.
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
@@ -25,6 +27,8 @@ A = TypeVar("A", bound=Root)
 R = TypeVar("R")
 
 _ATTEMPTS = 5
+_LONGEST_PAUSE = 0.02
+"""Seconds."""
 
 
 class Ledger(Application[str]):
@@ -73,11 +77,12 @@ class Ledger(Application[str]):
         Raises ``Transient`` when it keeps losing.
         """
         with recorded_as(meta):
-            for _ in range(_ATTEMPTS):
+            for attempt in range(_ATTEMPTS):
                 try:
                     return command()
                 except IntegrityError:
-                    continue
+                    # Whoever lost as well is not to come again at the same moment.
+                    time.sleep(random.uniform(0, _LONGEST_PAUSE * attempt / _ATTEMPTS))  # noqa: S311 (no secret)
         raise Transient("Others keep changing the same thing; nothing was changed. Try again.")
 
     def _notify(self, recordings: list[Recording[str]]) -> None:
