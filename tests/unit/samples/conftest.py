@@ -22,5 +22,5 @@ def samples() -> Path:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test that asks for a ``hook_folder`` once for each sample hook."""
     if "hook_folder" in metafunc.fixturenames:
-        folders = sorted(path.parent for path in (ROOT / "hooks_repo/hooks").rglob("hook.toml"))
+        folders = sorted(path.parent for path in (ROOT / "hooks_repo/hooks").rglob("hook.py"))
         metafunc.parametrize("hook_folder", folders, ids=lambda folder: folder.name)

@@ -125,6 +125,17 @@ def test_a_sample_has_at_least_two_fixtures(hook_folder: Path) -> None:
     assert len(fixtures_of(hook_folder)) >= 2
 
 
-def test_every_trigger_has_exactly_one_sample(samples: Path) -> None:
-    triggers = sorted(path.parents[1].name for path in samples.glob("hooks/*/*/hook.toml"))
+def test_every_trigger_has_exactly_one_python_sample(samples: Path) -> None:
+    triggers = sorted(path.parents[1].name for path in samples.glob("hooks/*/*/hook.py"))
     assert triggers == sorted(CONTRACTS)
+
+
+def test_samples_in_other_languages_are_not_enabled(samples: Path) -> None:
+    scripts = list(samples.glob("hooks/*/*/hook.js"))
+    assert scripts
+    for script in scripts:
+        manifest = tomllib.loads((script.parent / "hook.toml").read_text(encoding="utf-8"))
+        assert manifest["enabled"] is False
+        assert len(fixtures_of(script.parent)) >= 2
+        named = f"hooks/{script.parents[1].name}/{script.parent.name}"
+        assert named in (samples / "README.md").read_text(encoding="utf-8")
