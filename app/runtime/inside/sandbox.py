@@ -60,7 +60,10 @@ def confine(confinement: Confinement) -> tuple[str, ...]:
         landlock.restrict_self(confinement.ruleset)
         layers.append("landlock")
     if confinement.door is not None:
-        notifications.hand_over(confinement.door)
+        # What is inherited, a descriptor of every other worker, may leave none for the listener.
+        door = os.dup2(confinement.door, confinement.first_closed)
+        kernel.syscall(kernel.CLOSE_RANGE, door + 1, 0xFFFF_FFFF, 0)
+        notifications.hand_over(door)
         layers.append("egress")
     kernel.syscall(kernel.CLOSE_RANGE, confinement.first_closed, 0xFFFF_FFFF, 0)
     if confinement.filter is not None:
