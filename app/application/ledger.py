@@ -8,7 +8,7 @@ is true by then, so commands must decide from loaded state and nothing else.
 from __future__ import annotations
 
 import random
-import time
+import threading
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
@@ -26,7 +26,7 @@ from app.domain.revisions import Position
 A = TypeVar("A", bound=Root)
 R = TypeVar("R")
 
-_ATTEMPTS = 5
+_ATTEMPTS = 8
 _LONGEST_PAUSE = 0.02
 """Seconds."""
 
@@ -82,7 +82,8 @@ class Ledger(Application[str]):
                     return command()
                 except IntegrityError:
                     # Whoever lost as well is not to come again at the same moment.
-                    time.sleep(random.uniform(0, _LONGEST_PAUSE * attempt / _ATTEMPTS))  # noqa: S311 (no secret)
+                    longest = _LONGEST_PAUSE * attempt / _ATTEMPTS
+                    threading.Event().wait(random.uniform(0, longest))  # noqa: S311 (no secret)
         raise Transient("Others keep changing the same thing; nothing was changed. Try again.")
 
     def _notify(self, recordings: list[Recording[str]]) -> None:
