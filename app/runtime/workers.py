@@ -255,7 +255,8 @@ class Worker(asyncio.Protocol):
     def _end_late_calls(self) -> None:
         late = self._calls.late(monotonic())
         if not late:
-            self._alarm.by(self._calls.next_deadline())
+            if self._calls:
+                self._alarm.by(self._calls.next_deadline())
             return
         self._process.settle_output()
         for ticket in late:

@@ -398,3 +398,12 @@ def test_deaths_one_after_another_are_followed_by_a_pause(house: Any) -> None:
     assert house.call(version, 2).data == b"2"
     # Without the answer between, the pause would be 0.8 s by now.
     assert time.monotonic() - began < 0.7
+
+
+def test_a_deadline_that_passes_after_the_answer_is_nobodys_failure(
+    house: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    version = house.version(ECHO)
+    assert house.call(version, 1, timeout=0.1).data == b"1"
+    house.do(asyncio.sleep(0.3))
+    assert [record.getMessage() for record in caplog.records] == []
