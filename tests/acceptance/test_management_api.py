@@ -117,7 +117,7 @@ def test_of_24_posts_that_race_for_a_name_one_makes_a_hook(server: Any) -> None:
 
 
 def test_git_keeps_its_hooks_and_an_operator_can_stop_one(workspace: Any, server: Any) -> None:
-    (owned,) = send(server, "GET", HOOKS, params={"triggerId": PRE}).json()
+    (owned,) = send(server, "GET", HOOKS, params={"triggerId": PRE, "enabled": "true"}).json()
     one = f"{HOOKS}/{owned['id']}"
     for answer in (send(server, "PATCH", one, json={"script": "x"}), send(server, "DELETE", one)):
         assert answer.status_code == 409

@@ -98,7 +98,7 @@ def open_folder() -> Iterator[Path]:
         "/(a+)+$/.test('a'.repeat(64) + 'b');",
         "process.on('SIGTERM', () => {}); for (;;) { try { for (;;); } catch {} }",
         "await new Promise(() => {});",
-        "const turn = () => Promise.resolve().then(turn); await turn();",
+        "const turn = () => { Promise.resolve().then(turn); }; turn();",
         "Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);",
         "// never answers",
     ],

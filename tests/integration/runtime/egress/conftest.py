@@ -213,14 +213,17 @@ class Door:
 
     def tunnel(self, place: str) -> socket.socket:
         """Open a tunnel that is expected to be given."""
-        client = self.connect()
-        client.sendall(f"CONNECT {place} HTTP/1.1\r\n\r\n".encode())
-        answer = b""
-        while not answer.endswith(b"\r\n\r\n"):
-            data = client.recv(1)
-            assert data, answer
-            answer += data
-        assert answer.startswith(b"HTTP/1.1 200 "), answer
+        with contextlib.ExitStack() as unless_given:
+            client = unless_given.enter_context(self.connect())
+            client.sendall(f"CONNECT {place} HTTP/1.1\r\n\r\n".encode())
+            answer = b""
+            while not answer.endswith(b"\r\n\r\n"):
+                data = client.recv(1)
+                if not data:
+                    raise ConnectionError(f"no tunnel was given: {answer!r}")
+                answer += data
+            assert answer.startswith(b"HTTP/1.1 200 "), answer
+            unless_given.pop_all()
         return client
 
     def lines(self) -> list[str]:
