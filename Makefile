@@ -6,7 +6,7 @@ LOCK := .requirements.lock
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-slow lint format check bench bench-sample docs lock clean
+.PHONY: help setup run test test-slow test-clients lint format check bench bench-sample docs lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -28,6 +28,9 @@ test: setup  ## run all tests but the slow ones
 
 test-slow: setup  ## run the long versions too: 30 kills during a sync, long soaks
 	$(BIN)/pytest --run-slow
+
+test-clients: setup  ## try every version of Auth0's Deploy CLI and SDKs on a server
+	$(BIN)/pytest --all-clients tests/clients
 
 lint: setup  ## format, style, types and layers, checked
 	$(BIN)/ruff format --check .
@@ -58,4 +61,4 @@ lock: setup  ## resolve the dependencies again and write the lock file
 	rm -rf $(VENV)/lock
 
 clean:  ## remove the virtual environment and the server's data
-	rm -rf $(VENV) var
+	rm -rf $(VENV) .cache var

@@ -21,16 +21,20 @@ os.environ.update(
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--run-slow", action="store_true", help="run the long versions of tests")
+    parser.addoption("--all-clients", action="store_true", help="try every version of a client")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect, rather than skip, what `make test-slow` is for: each has a sample that runs."""
-    if config.getoption("--run-slow"):
-        return
-    slow = [item for item in items if "slow" in item.keywords]
-    if slow:
-        config.hook.pytest_deselected(items=slow)
-        items[:] = [item for item in items if item not in slow]
+    """Deselect, rather than skip, what `make test-slow` and `make test-clients` are for.
+
+    Each has a sample that always runs.
+    """
+    options = {"slow": "--run-slow", "matrix": "--all-clients"}
+    left_out = {mark for mark, option in options.items() if not config.getoption(option)}
+    deselected = [item for item in items if not left_out.isdisjoint(item.keywords)]
+    if deselected:
+        config.hook.pytest_deselected(items=deselected)
+        items[:] = [item for item in items if item not in deselected]
 
 
 def pytest_configure(config: pytest.Config) -> None:

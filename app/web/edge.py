@@ -10,6 +10,7 @@ import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.application.views import ClientRow
 from app.domain.errors import HookledgerError
 from app.web.auth import caller, signed_tokens
 from app.web.errors import TooManyRequests
@@ -38,9 +39,9 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        allowance = self._charged(scope)
+        allowance, client = self._charged(scope)
         if allowance is not None and allowance.wait:
-            await _refuse(allowance, scope, receive, send)
+            await _refuse(allowance, client, scope, receive, send)
             return
         refused = False
 
@@ -53,7 +54,7 @@ class Edge:
                     allowance = self._limits.failures.take(address_of(scope))
                     if allowance.wait:
                         refused = True
-                        await _refuse(allowance, scope, receive, send)
+                        await _refuse(allowance, None, scope, receive, send)
                         return
                 if allowance is not None:
                     message["headers"] = [*message.get("headers", ()), *allowance.headers]
@@ -61,20 +62,22 @@ class Edge:
 
         await self._app(scope, receive, tell)
 
-    def _charged(self, scope: Scope) -> Allowance | None:
+    def _charged(self, scope: Scope) -> tuple[Allowance | None, ClientRow | None]:
         """Take from the bucket of the calling client; who is not known, the route tells."""
         buckets = self._limits.of(scope)
         if buckets is None:
-            return None
+            return None, None
         try:
             client = caller(self._hooks.table, scope["headers"])
         except HookledgerError:
-            return None
-        return buckets.take(client.id)
+            return None, None
+        return buckets.take(client.id), client
 
 
-async def _refuse(allowance: Allowance, scope: Scope, receive: Receive, send: Send) -> None:
+async def _refuse(
+    allowance: Allowance, client: ClientRow | None, scope: Scope, receive: Receive, send: Send
+) -> None:
     started = time.perf_counter()
     response = too_many_answer(TooManyRequests(allowance), scope)
     await reply(response, scope, receive, send)
-    note(scope, response.status_code, started, None)
+    note(scope, response.status_code, started, client)
