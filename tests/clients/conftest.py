@@ -72,7 +72,7 @@ class Tenant:
 
     def hooks(self) -> dict[str, dict[str, Any]]:
         """Return all hooks by name, with their scripts."""
-        listed = self.server.client.get("/v1/hooks").raise_for_status().json()["hooks"]
+        listed = self.server.client.get("/v1/hooks?limit=200").raise_for_status().json()["hooks"]
         return {hook["name"]: self.hook(hook["id"]) or {} for hook in listed}
 
     def position(self) -> int:

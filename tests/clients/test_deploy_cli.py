@@ -93,7 +93,7 @@ def read_hooks(folder: Path) -> dict[str, Any]:
     """Read what the CLI exported, with the scripts in their places."""
     found = [json.loads(path.read_text()) for path in (folder / "hooks").glob("*.json")]
     for hook in found:
-        hook["script"] = (folder / "hooks" / hook["script"]).read_text()
+        hook["script"] = (folder / "hooks" / hook["script"]).read_bytes().decode()
     return {hook["name"]: hook for hook in found}
 
 
@@ -136,7 +136,9 @@ def test_an_import_an_export_and_an_import_of_that_come_to_the_same(
     assert set(hooks) == {"greets-users", "phones"}
     assert hooks["greets-users"]["secrets"] == ["KEY"]
     assert enabled_of(tenant) == {"greets-users"}
-    ran = tenant.server.invoke(PRE, {"user": {}, "context": {}}).json()
+    triggers = tenant.server.client.get("/v1/triggers").json()["triggers"]
+    example = next(trigger["example"] for trigger in triggers if trigger["id"] == PRE)
+    ran = tenant.server.invoke(PRE, example).json()["data"]
     assert ran["user"]["app_metadata"] == {
         "greeting": "grüß dich",
         "list": [1, "b", {"c": True}],
@@ -228,7 +230,7 @@ def test_an_empty_folder_deletes_nothing_unless_deleting_is_allowed(
 def test_an_import_writes_back_what_git_owns_but_cannot_change_it(
     cli: DeployCli, tenant: Any
 ) -> None:
-    tenant.workspace.write_hook(PRE, "committed", "def handle(user, context):\n    return {}\n")
+    tenant.workspace.write_hook(PRE, "committed", "def hook(user, context):\n    return {}\n")
     commit = tenant.workspace.commit()
     tenant.server.eventually(
         "/v1/sync", lambda said: any(s["applied"] == commit for s in said["sources"])
