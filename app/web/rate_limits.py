@@ -100,8 +100,9 @@ class RateLimits:
     """The buckets of every class; None: no limit."""
 
     management: Buckets | None = None
-    """The Management API, and whatever changes something; by client."""
+    """Whatever changes something; by client."""
     reads: Buckets | None = None
+    """The Management API's too: the Deploy CLI asks for all hooks and all secrets at once."""
     invocations: Buckets | None = None
     tokens: Buckets | None = None
     """Token requests; by client and address, so that nobody can lock out another's client."""
@@ -111,11 +112,11 @@ class RateLimits:
     def of(self, scope: Scope) -> Buckets | None:
         """Return the buckets of clients for this request."""
         method, path = scope["method"], scope["path"]
-        if path.startswith("/api/v2/"):
-            return self.management
+        if method in ("GET", "HEAD"):
+            return self.reads
         if method == "POST" and path.startswith("/v1/") and path.endswith(("/invoke", "/run")):
             return self.invocations
-        return self.reads if method in ("GET", "HEAD") else self.management
+        return self.management
 
 
 def limits_of(
