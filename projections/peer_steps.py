@@ -24,6 +24,7 @@ def _client_created(draft: Draft, fact: Recorded, event: Client.Created) -> None
             token_hash=event.token_hash,
             revoked=False,
             created_at=event.timestamp,
+            metadata=event.metadata,
         ),
     )
     draft.tokens.put(event.token_hash, client_id)

@@ -130,7 +130,7 @@ class TokenIssuer:
                 "id": client.id,
                 "name": client.name,
                 "tenant": self.policy.tenant,
-                "metadata": {},
+                "metadata": dict(client.metadata),
             },
             "scope": scopes,
             "audience": audience,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from app.application.ledger import Ledger
 from app.application.views import ActiveTable, ClientRow
@@ -33,6 +34,7 @@ def create_client(
     meta: Meta,
     new_id: Callable[[], str],
     new_secret: Callable[[], str],
+    metadata: Mapping[str, str] = MappingProxyType({}),
 ) -> Credentials:
     """Make a client; ``new_secret`` returns 256 random bits as text. Raises ``Rejected``."""
     client_id, secret, token = new_id(), f"hls_{new_secret()}", f"hlt_{new_secret()}"
@@ -42,6 +44,7 @@ def create_client(
             client_id,
             name=name,
             scopes=list(scopes),
+            metadata=metadata,
             secret_hash=hash_credential(secret),
             token_hash=hash_credential(token),
         )

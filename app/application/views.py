@@ -83,6 +83,8 @@ class ClientRow:
     token_hash: str
     revoked: bool
     created_at: datetime
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    """What hooks of `credentials-exchange` see as ``client.metadata``."""
 
 
 @dataclass(frozen=True, slots=True)

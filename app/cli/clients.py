@@ -23,6 +23,14 @@ def create(
     scope: Annotated[
         list[str], typer.Option("--scope", "-s", help=f"Repeatable; of {', '.join(SCOPES)}.")
     ],
+    metadata: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--metadata",
+            metavar="NAME=VALUE",
+            help="Repeatable; hooks of credentials-exchange see it as client.metadata.",
+        ),
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Create a client and print its credentials, which are shown only now."""
@@ -31,6 +39,7 @@ def create(
             storage.ledger,
             name=name,
             scopes=scope,
+            metadata=_pairs(metadata or []),
             meta=cli_meta(),
             new_id=new_id,
             new_secret=secrets.token_urlsafe,
@@ -48,6 +57,14 @@ def create(
     console.print("Keep them now: they are stored as hashes and cannot be shown again.")
 
 
+def _pairs(given: list[str]) -> dict[str, str]:
+    """Read ``NAME=VALUE`` words; raise ``BadParameter`` for others."""
+    for word in given:
+        if "=" not in word:
+            raise typer.BadParameter(f"`{word}` is not of the form NAME=VALUE.")
+    return {name: value for name, _, value in (word.partition("=") for word in given)}
+
+
 @group.command("list")
 def list_clients(*, as_json: JsonFlag = False) -> None:
     """List clients with their scopes."""
@@ -60,6 +77,7 @@ def list_clients(*, as_json: JsonFlag = False) -> None:
                     "client_id": row.id,
                     "name": row.name,
                     "scopes": sorted(row.scopes),
+                    "metadata": dict(row.metadata),
                     "revoked": row.revoked,
                     "created_at": row.created_at,
                 }

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import field
+from types import MappingProxyType
 from typing import ClassVar
 
 from eventsourcing.domain import event
@@ -25,6 +28,10 @@ SCOPES = {
 
 MAX_NAME_LENGTH = 100
 
+MAX_METADATA = 10
+MAX_METADATA_LENGTH = 255
+"""As many metadata, with names and values as long, as Auth0 let a client have."""
+
 
 class Client(Root):
     """A program with credentials, of which only SHA-256 hashes are kept.
@@ -42,6 +49,7 @@ class Client(Root):
         scopes: list[str]
         secret_hash: str
         token_hash: str
+        metadata: dict[str, str] = field(default_factory=dict)
 
     class Revoked(Root.Event):
         """Its credentials are worthless from here on."""
@@ -53,18 +61,36 @@ class Client(Root):
         return f"client:{client_id}"
 
     @event(Created)
-    def __init__(self, name: str, scopes: list[str], secret_hash: str, token_hash: str) -> None:
+    def __init__(
+        self,
+        name: str,
+        scopes: list[str],
+        secret_hash: str,
+        token_hash: str,
+        metadata: dict[str, str],
+    ) -> None:
         self.name = name
         self.scopes = scopes
         self.secret_hash = secret_hash
         self.token_hash = token_hash
+        self.metadata = metadata
         self.revoked = False
 
     @classmethod
     def create(
-        cls, client_id: str, *, name: str, scopes: list[str], secret_hash: str, token_hash: str
+        cls,
+        client_id: str,
+        *,
+        name: str,
+        scopes: list[str],
+        secret_hash: str,
+        token_hash: str,
+        metadata: Mapping[str, str] = MappingProxyType({}),
     ) -> Client:
-        """Make a client; raise ``Rejected`` for a bad name or unknown scopes."""
+        """Make a client; raise ``Rejected`` for a bad name, unknown scopes or too much metadata.
+
+        Hooks of ``credentials-exchange`` see the metadata as ``client.metadata``.
+        """
         problems = [
             Problem(f"unknown scope `{scope}`; known are: {', '.join(SCOPES)}", key="scope")
             for scope in scopes
@@ -74,6 +100,7 @@ class Client(Root):
             problems.append(Problem("at least one scope is needed", key="scope"))
         if not name.strip() or len(name) > MAX_NAME_LENGTH:
             problems.append(Problem(f"must have 1 to {MAX_NAME_LENGTH} characters", key="name"))
+        problems += _metadata_problems(metadata)
         if problems:
             raise Rejected("The client was not created.", problems=problems)
         return cls._create(
@@ -83,6 +110,7 @@ class Client(Root):
             scopes=sorted(set(scopes)),
             secret_hash=secret_hash,
             token_hash=token_hash,
+            metadata=dict(metadata),
         )
 
     def revoke(self) -> None:
@@ -92,3 +120,14 @@ class Client(Root):
     @event(Revoked)
     def _revoked(self) -> None:
         self.revoked = True
+
+
+def _metadata_problems(metadata: Mapping[str, str]) -> Iterator[Problem]:
+    if len(metadata) > MAX_METADATA:
+        yield Problem(f"are {len(metadata)}; at most {MAX_METADATA} are possible", key="metadata")
+    for name, value in metadata.items():
+        if not 1 <= len(name) <= MAX_METADATA_LENGTH:
+            yield Problem(f"a name must have 1 to {MAX_METADATA_LENGTH} characters", key="metadata")
+        if len(value) > MAX_METADATA_LENGTH:
+            key = f"metadata.{name[:MAX_METADATA_LENGTH]}"
+            yield Problem(f"must have at most {MAX_METADATA_LENGTH} characters", key=key)

@@ -185,6 +185,16 @@ def test_a_client_is_created_listed_and_revoked() -> None:
     assert made["access_token"] not in run("audit", "query", "--format", "json").output
 
 
+def test_a_client_carries_metadata_for_hooks() -> None:
+    flags = ("--metadata", "plan=gold", "--metadata", "note=a=b")
+    as_json("clients", "create", "billing", "--scope", "read:audit", *flags)
+    (listed,) = as_json("clients", "list")
+    assert listed["metadata"] == {"plan": "gold", "note": "a=b"}
+    wrong = run("clients", "create", "x", "--scope", "read:audit", "--metadata", "plan")
+    assert wrong.exit_code == 2
+    assert "NAME=VALUE" in wrong.output
+
+
 def test_a_client_with_an_unknown_scope_is_refused() -> None:
     result = run("clients", "create", "monitor", "--scope", "read:everything")
     assert "read:everything" in str(result.exception)

@@ -72,7 +72,11 @@ def test_the_members_that_matter_are_kept(story: Any) -> None:
         only(story, "hook.secret_removed").data.items() >= {"name": "KEY", "key_id": "k1"}.items()
     )
     assert only(story, "hook.settings_changed").data["settings"]["timeout_ms"] == 1
-    assert only(story, "client.created").data == {"name": "c", "scopes": ["read:hooks"]}
+    assert only(story, "client.created").data == {
+        "name": "c",
+        "scopes": ["read:hooks"],
+        "metadata": {},
+    }
 
 
 def test_who_did_it_and_what_git_claims_are_told(story: Any) -> None:

@@ -312,7 +312,14 @@ class Site:
         table, client_id = self.hooks.table, f"client-{len(self.hooks.table.clients)}"
         secret = hash_credential(f"secret-{client_id}")
         client = ClientRow(
-            client_id, "a client", frozenset(scopes), secret, hash_credential(token), False, NOW
+            client_id,
+            "a client",
+            frozenset(scopes),
+            secret,
+            hash_credential(token),
+            False,
+            NOW,
+            {"plan": "gold"},
         )
         self.hooks.table = replace(
             table,

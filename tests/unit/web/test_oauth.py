@@ -228,7 +228,12 @@ def test_the_hook_sees_client_scope_and_audience(site: Any, make_hook: Any) -> N
     asked(site, scope="read:hooks")
     [call] = site.runner.calls
     assert orjson.loads(call.payload) == {
-        "client": {"id": "client-0", "name": "a client", "tenant": "a-tenant", "metadata": {}},
+        "client": {
+            "id": "client-0",
+            "name": "a client",
+            "tenant": "a-tenant",
+            "metadata": {"plan": "gold"},
+        },
         "scope": ["read:hooks"],
         "audience": "http://site/api/v2/",
         "context": {},
