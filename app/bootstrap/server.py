@@ -24,6 +24,7 @@ from app.application.run_draft import DraftRunner
 from app.application.status import SourceStatus, Watch, source_status
 from app.application.views import ActiveTable
 from app.bootstrap.ambient import cli_meta, new_id, utc_now
+from app.bootstrap.backup import serving
 from app.bootstrap.engine import Engine, open_engine
 from app.bootstrap.listening import Server, bound_socket
 from app.bootstrap.metrics import CountingJournal, EgressCollector, StateCollector, expose
@@ -87,7 +88,7 @@ async def _serve(
     quickstart: bool,
     started: Started,
 ) -> None:
-    with open_storage(settings) as storage:
+    with open_storage(settings) as storage, serving(settings):
         _sweep(storage)
         credentials = _quickstart_client(storage) if quickstart else None
         async with open_services(storage) as services:

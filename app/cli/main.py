@@ -15,6 +15,7 @@ import typer
 
 from app.cli import (
     audit,
+    backup,
     clients,
     gitops,
     hooks,
@@ -54,6 +55,8 @@ cli.add_typer(queue.group, name="queue")
 cli.add_typer(keys.group, name="keys")
 cli.command("rebuild")(operate.rebuild)
 cli.command("doctor")(operate.doctor)
+cli.command("backup")(backup.backup)
+cli.command("restore")(backup.restore)
 
 
 @cli.callback(invoke_without_command=True)

@@ -239,3 +239,12 @@ def test_nothing_was_invoked_and_nothing_is_dead() -> None:
     assert as_json("invocations") == []
     assert as_json("queue", "list") == {"waiting": 0, "running": 0, "dead": []}
     assert run("logs").output == ""
+
+
+def test_a_backup_is_made_and_put_back(hook: str, data: Path, tmp_path: Path) -> None:
+    made = as_json("backup", str(tmp_path / "backup"))
+    assert made["position"] > 0
+    assert "hookledger backup --vault" in run("backup", str(tmp_path / "again")).output
+    data.rename(tmp_path / "lost")
+    assert as_json("restore", str(tmp_path / "backup")) == made
+    assert [listed["name"] for listed in as_json("hooks", "list")] == [hook]
