@@ -77,6 +77,41 @@ class SourceRepository(Protocol):
         ...
 
 
+class PreparedCommit(Protocol):
+    """A commit that the server alone can see."""
+
+    @property
+    def sha(self) -> CommitSha: ...
+
+
+class SourceWriter(Protocol):
+    """Writes commits to a followed branch. Blocking: call it from a thread."""
+
+    def prepare(
+        self,
+        base: CommitSha,
+        files: Mapping[str, bytes | None],
+        *,
+        author: str,
+        email: str,
+        message: str,
+    ) -> PreparedCommit:
+        """Make a commit on ``base`` that the source's repository can read, and nobody else.
+
+        Paths are from the repository's root; None removes a file. Raises ``Rejected`` when nothing
+        would change.
+        """
+        ...
+
+    def publish(self, commit: Any) -> None:
+        """Move the branch to a prepared commit, fast-forward only.
+
+        Raises ``Conflict`` when it has moved since, ``Stalled`` or ``Transient`` when it cannot be
+        written.
+        """
+        ...
+
+
 class Runner(Protocol):
     """Runs hooks, isolated."""
 
