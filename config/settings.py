@@ -103,6 +103,8 @@ class Settings(BaseSettings):
     repo_path: Annotated[str, Field(pattern=r"^([^/\s][^\s]*)?$")]
     branch: str
     source: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+    committer_name: Annotated[str, Field(min_length=1)]
+    committer_email: Annotated[str, Field(min_length=1)]
     poll_interval: Annotated[float, Field(ge=0.1, le=3600)]
     host: str
     port: Annotated[int, Field(ge=0, le=65535)]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import anyio.to_thread
@@ -49,13 +49,20 @@ class FileChanges:
 
 
 @dataclass(frozen=True, slots=True)
+class FolderFiles:
+    """Files of a folder, by their paths from the folder that the source follows."""
+
+    commit: CommitSha
+    files: Mapping[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
 class Published:
     """What came of it."""
 
     commit: CommitSha
     plan: Plan
     sync: SyncResult
-    files: tuple[str, ...] = field(default=())
 
 
 class FileCommitter:
@@ -77,6 +84,16 @@ class FileCommitter:
         self._plan = plan
         self._sync = sync
 
+    async def read(self, folder: str) -> FolderFiles:
+        """Return the files below a folder as the branch's tip has them.
+
+        Raises ``NotFound`` when it has no such folder.
+        """
+        tip = await self._tip()
+        found = await anyio.to_thread.run_sync(self._writer.read, tip, f"{self._prefix}{folder}")
+        start = len(self._prefix)
+        return FolderFiles(tip, {path[start:]: content for path, content in found.items()})
+
     async def commit(self, changes: FileChanges, author: Author) -> Published:
         """Commit, publish and sync.
 
@@ -84,8 +101,8 @@ class FileCommitter:
         ``Conflict`` when the branch has moved, ``Stalled`` or ``Transient`` when the source cannot
         be written. Then the branch is as it was.
         """
-        _check(changes)
-        tip = await anyio.to_thread.run_sync(self._repository.tip)
+        check(changes)
+        tip = await self._tip()
         if changes.expected not in (None, tip):
             raise Conflict(
                 f"The branch has moved from {changes.expected} to {tip}; look at what is there "
@@ -101,15 +118,19 @@ class FileCommitter:
                 tip, files, author=author.name, email=author.email, message=changes.message
             )
 
-        # Reading any revision makes the mirror borrow the source's objects.
-        await anyio.to_thread.run_sync(self._repository.resolve, tip)
         prepared = await anyio.to_thread.run_sync(prepare)
         planned = await self._plan(prepared.sha)
         await anyio.to_thread.run_sync(self._writer.publish, prepared)
-        return Published(prepared.sha, planned, await self._sync(), tuple(changes.files))
+        return Published(prepared.sha, planned, await self._sync())
+
+    async def _tip(self) -> CommitSha:
+        """Return the branch's tip, once it can be read."""
+        tip = await anyio.to_thread.run_sync(self._repository.tip)
+        return await anyio.to_thread.run_sync(self._repository.resolve, tip)
 
 
-def _check(changes: FileChanges) -> None:
+def check(changes: FileChanges) -> None:
+    """Raise ``Rejected`` with every problem that can be seen without the repository."""
     problems = [
         problem
         for path, text in changes.files.items()

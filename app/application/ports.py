@@ -87,6 +87,13 @@ class PreparedCommit(Protocol):
 class SourceWriter(Protocol):
     """Writes commits to a followed branch. Blocking: call it from a thread."""
 
+    def read(self, commit: CommitSha, folder: str) -> Mapping[str, bytes]:
+        """Return the files below a folder; all paths are from the repository's root.
+
+        Raises ``NotFound`` when there is no such folder.
+        """
+        ...
+
     def prepare(
         self,
         base: CommitSha,

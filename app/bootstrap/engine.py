@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.application.commit_files import FileCommitter
 from app.application.reconcile import Reconciler, SourceSettings
 from app.application.run_fixtures import (
     FixtureResult,
@@ -22,9 +23,12 @@ from app.domain.errors import Rejected, Stalled
 from app.domain.outcomes import LogLine
 from app.domain.packages import OnInstall
 from app.domain.trigger_catalogue import contract_of
+from app.gitops.local_branch import LocalBranch
+from app.gitops.new_commits import Person
 from app.gitops.source import LocalRepository, current_branch
 from app.gitops.watcher import Watcher
 from app.gitops.worktree import read_worktree
+from app.gitops.write_back import WriteBack
 from app.runtime.dependencies.cache import PackageCache
 from app.runtime.egress.gateway import Gateway
 from app.runtime.node_binary import find_node
@@ -43,6 +47,7 @@ class Engine:
     repository: LocalRepository
     reconciler: Reconciler
     watcher: Watcher
+    committer: FileCommitter
 
 
 @contextlib.asynccontextmanager
@@ -60,7 +65,7 @@ async def open_engine(
             location=Path(source.location),
             branch=source.branch,
             path=source.path,
-            mirror_dir=settings.data_dir / "mirrors" / source.id,
+            mirror_dir=_mirror_dir(settings, source),
         )
         with contextlib.closing(repository):
             reconciler = Reconciler(
@@ -86,7 +91,29 @@ async def open_engine(
                 heartbeat=settings.poll_interval,
                 clock=utc_now,
             )
-            yield Engine(storage, source, runner, packages, repository, reconciler, watcher)
+            committer = FileCommitter(
+                path=source.path,
+                repository=repository,
+                writer=_writer(settings, source),
+                plan=reconciler.plan,
+                sync=reconciler.sync,
+            )
+            yield Engine(
+                storage, source, runner, packages, repository, reconciler, watcher, committer
+            )
+
+
+def _mirror_dir(settings: Settings, source: SourceSettings) -> Path:
+    return settings.data_dir / "mirrors" / source.id
+
+
+def _writer(settings: Settings, source: SourceSettings) -> WriteBack:
+    return WriteBack(
+        _mirror_dir(settings, source),
+        LocalBranch(Path(source.location), source.branch),
+        Person(settings.committer_name, settings.committer_email),
+        utc_now,
+    )
 
 
 @contextlib.asynccontextmanager

@@ -186,6 +186,7 @@ async def open_services(storage: Storage) -> AsyncIterator[WebServices]:
                 sources=partial(_sources, engine),
                 sync_now=engine.reconciler.sync,
                 plan=engine.reconciler.plan,
+                committers={engine.source.id: engine.committer},
                 readiness=partial(readiness, engine, running),
                 metrics=partial(expose, registry),
                 version=version("hookledger"),

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import httpx
 import typer
 
 from app.cli.trust import trusted
-from app.domain.errors import Rejected, Transient
+from app.domain.errors import Problem, Rejected, Transient
 
 TIMEOUT_SECONDS = 60
+
+_PROBLEM_MEMBERS = {"message", "file", "line", "key"}
 
 UrlOption = Annotated[str, typer.Option(envvar="HOOKLEDGER_URL", help="The server's address.")]
 TokenOption = Annotated[
@@ -23,10 +25,38 @@ def post(
     url: str, path: str, token: str, body: bytes, ca_file: Path | None = None
 ) -> httpx.Response:
     """Send JSON; raise ``Rejected`` without a token, ``Transient`` if nobody answers."""
+    return _request("POST", url, path, token, body, ca_file)
+
+
+def get(url: str, path: str, token: str, ca_file: Path | None = None) -> httpx.Response:
+    """Ask; raises as ``post`` does."""
+    return _request("GET", url, path, token, None, ca_file)
+
+
+def answered(answer: httpx.Response) -> Any:
+    """Return the JSON of an answer; raise ``Rejected`` with every problem that it tells of."""
+    try:
+        document = answer.json()
+    except ValueError:
+        raise Rejected(f"The server answered {answer.status_code} without JSON.") from None
+    if answer.is_success:
+        return document
+    problems = [
+        Problem(**{key: value for key, value in item.items() if key in _PROBLEM_MEMBERS})
+        for item in document.get("problems", ())
+    ]
+    said = document.get("detail") or document.get("title") or f"status {answer.status_code}"
+    raise Rejected(str(said), problems=problems)
+
+
+def _request(
+    method: str, url: str, path: str, token: str, body: bytes | None, ca_file: Path | None
+) -> httpx.Response:
     if not token:
         raise Rejected("No access token: give --token or set HOOKLEDGER_TOKEN.")
     try:
-        return httpx.post(
+        return httpx.request(
+            method,
             f"{url.rstrip('/')}{path}",
             content=body,
             headers={"authorization": f"Bearer {token}", "content-type": "application/json"},

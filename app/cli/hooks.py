@@ -10,14 +10,18 @@ from app.application.manage_hooks import disable_hook, enable_hook, find_hook
 from app.application.views import AuditQuery
 from app.bootstrap.ambient import cli_meta
 from app.bootstrap.storage import open_storage
+from app.cli import edit
 from app.cli.audit import print_events
 from app.cli.output import JsonFlag, console, moment, print_json, print_table, short
 from app.web.hooks import hook_members
 
-group = typer.Typer(help="List, show, enable and disable hooks.", no_args_is_help=True)
+group = typer.Typer(help="List, show, edit, enable and disable hooks.", no_args_is_help=True)
 
 Hook = Annotated[str, typer.Argument(help="Name or id of a hook.")]
 Reason = Annotated[str, typer.Option("--reason", "-r", help="Why; stored with the event.")]
+
+
+group.command("edit")(edit.edit)
 
 
 @group.command("list")

@@ -23,6 +23,7 @@ SCOPES = {
     "delete:hooks": "delete hooks and secrets",
     "run:hooks": "run drafts and saved hooks in the runner",
     "update:sync": "start a sync, and plan one",
+    "commit:hooks": "commit changes to a followed repository",
 }
 """Every scope and what it allows; the ``*:hooks`` names are those of Auth0's Management API."""
 

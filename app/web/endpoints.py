@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from starlette.responses import Response
 
-from app.application.views import ActiveTable
+from app.application.views import ActiveTable, ClientRow
 from app.domain.revisions import Position
 from app.web.limits import BODY_LIMIT
 from app.web.parameters import Parameter
@@ -82,6 +82,8 @@ class Inquiry:
     path: Mapping[str, str]
     """Parts of the path."""
     body: bytes
+    client: ClientRow | None
+    """Who calls; None where anybody may."""
     openapi: bytes
     """The OpenAPI document as JSON."""
 

@@ -53,7 +53,7 @@ class Exchange:
         try:
             if self._operation.scope is not None:
                 client = admit(self._services.hooks.table, scope["headers"], self._operation.scope)
-            response = await self._answered(scope, receive)
+            response = await self._answered(scope, receive, client)
         except Disconnected:
             return
         except HookledgerError as error:
@@ -65,7 +65,7 @@ class Exchange:
         finally:
             note(scope, response.status_code, started, client)
 
-    async def _answered(self, scope: Scope, receive: Receive) -> Response:
+    async def _answered(self, scope: Scope, receive: Receive, client: ClientRow | None) -> Response:
         operation = self._operation
         values = parse_query(scope["query_string"], operation.parameters)
         body = await self._body(scope, receive)
@@ -79,6 +79,7 @@ class Exchange:
                 values=values,
                 path=scope["path_params"],
                 body=body,
+                client=client,
                 openapi=self._openapi,
             )
         )

@@ -13,7 +13,7 @@ import orjson
 from starlette.routing import Route, Router, compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.web import history, hooks, journal, oauth, operations, runner, sync
+from app.web import commits, history, hooks, journal, oauth, operations, runner, sync
 from app.web.edge import Edge
 from app.web.endpoints import Endpoint, Operation
 from app.web.exchange import ByMethod, Exchange, nothing_here
@@ -33,6 +33,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *runner.ENDPOINTS,
     *history.ENDPOINTS,
     *sync.ENDPOINTS,
+    *commits.ENDPOINTS,
     *journal.ENDPOINTS,
     *oauth.ENDPOINTS,
     *operations.ENDPOINTS,

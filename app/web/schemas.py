@@ -14,6 +14,7 @@ from app.application.status import SyncState
 from app.domain.definitions import Mode, OnError
 from app.domain.outcomes import Language, Level, OutcomeKind
 from app.domain.plans import ChangeKind
+from app.web.commit_schemas import COMMIT_SCHEMAS
 from app.web.oauth_schemas import OAUTH_SCHEMAS
 from app.web.schema_parts import (
     COMMIT,
@@ -275,5 +276,6 @@ SCHEMAS: Mapping[str, Schema] = {
         },
     ),
     **OAUTH_SCHEMAS,
+    **COMMIT_SCHEMAS,
 }
 """Every schema, by name."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -10,6 +10,7 @@ import anyio
 import anyio.to_thread
 
 from app.application.accept_tokens import TokenDesk
+from app.application.commit_files import FileCommitter
 from app.application.hook_writer import HookWriter
 from app.application.invoke import Invoker
 from app.application.issue_tokens import TokenIssuer
@@ -48,6 +49,8 @@ class WebServices:
     sync_now: Callable[[], Awaitable[SyncResult]]
     """Must not run beside the watcher's own run."""
     plan: Callable[[str | None], Awaitable[Plan]]
+    committers: Mapping[str, FileCommitter]
+    """By the id of the source that they write to."""
     readiness: Callable[[], Readiness]
     """Blocking; called from a thread."""
     metrics: Callable[[], bytes]

@@ -77,7 +77,7 @@ def bare(
     work.commit_hook()
     bare = make("bare", bare=True)
     work.git("push", "--quiet", str(bare.location), "main")
-    bare.commit_hook = lambda *_: ""  # type: ignore[method-assign, misc]  # it has its hook
+    bare.commit_hook = lambda *_: ""  # type: ignore[method-assign]  # it has its hook
     return Writing(bare, follow(bare.location), tmp_path / "mirror-0")
 
 

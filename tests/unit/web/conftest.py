@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -17,6 +18,7 @@ from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 from app.application.accept_tokens import TokenDesk
+from app.application.commit_files import FileCommitter
 from app.application.hook_writer import HookWriter
 from app.application.invoke import Invoker
 from app.application.issue_tokens import TokenIssuer, TokenPolicy
@@ -43,7 +45,7 @@ from app.domain.clients import SCOPES
 from app.domain.errors import NotFound, Problem, Rejected, Unauthenticated
 from app.domain.outcomes import Call, HookVersion, LogLine, Outcome, OutcomeKind, ScriptToCheck
 from app.domain.packages import PackageSet
-from app.domain.plans import Plan
+from app.domain.plans import DesiredState, Plan
 from app.domain.revisions import CommitSha, Position, TreeSha
 from app.domain.secrets import SealedSecret
 from app.domain.tokens import Audiences, VerifiedToken
@@ -195,6 +197,8 @@ class FakeGitOps:
     refusal: Exception | None = None
     asked: list[str | None] = field(default_factory=list)
     runs: int = 0
+    prepared: list[dict[str, Any]] = field(default_factory=list)
+    published: list[str] = field(default_factory=list)
 
     def sources(self) -> Sequence[SourceStatus]:
         return self.statuses
@@ -204,6 +208,31 @@ class FakeGitOps:
         if self.refusal is not None:
             raise self.refusal
         return SyncResult(SyncStatus.APPLIED, CommitSha("c" * 40), Position(77), self.planned)
+
+    def committer(self) -> FileCommitter:
+        return FileCommitter(
+            path="hooks_repo", repository=self, writer=self, plan=self.plan, sync=self.sync
+        )
+
+    def tip(self) -> CommitSha:
+        return CommitSha("a" * 40)
+
+    def resolve(self, ref: str) -> CommitSha:
+        return CommitSha(ref)
+
+    def desired(self, commit: CommitSha, since: TreeSha | None) -> DesiredState:
+        raise NotImplementedError
+
+    def read(self, commit: CommitSha, folder: str) -> Mapping[str, bytes]:
+        self.asked.append(f"{commit}:{folder}")
+        return {f"{folder}/hook.py": b"def hook(): ...\n", f"{folder}/fixtures/x.json": b"\xff"}
+
+    def prepare(self, base: CommitSha, files: Mapping[str, bytes | None], **facts: str) -> Any:
+        self.prepared.append({"base": base, "files": dict(files), **facts})
+        return SimpleNamespace(sha=CommitSha("c" * 40))
+
+    def publish(self, commit: Any) -> None:
+        self.published.append(commit.sha)
 
     async def plan(self, ref: str | None) -> Plan:
         self.asked.append(ref)
@@ -398,6 +427,7 @@ def _site() -> Site:
         journal=journal,
         sources=gitops.sources,
         sync_now=gitops.sync,
+        committers={"default": gitops.committer()},
         plan=gitops.plan,
         readiness=lambda: Readiness(tuple(checks)),
         metrics=lambda: b"# TYPE hookledger_hooks gauge\nhookledger_hooks 0.0\n",
