@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOCK := .requirements.lock
 STAMP := $(VENV)/.installed
+FRONTEND := app/web/dashboard/frontend
+ASSETS := app/web/dashboard/static/manifest.json
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test test-slow test-clients lint format check bench bench-sample docs lock clean
@@ -11,7 +13,7 @@ STAMP := $(VENV)/.installed
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
 
-setup: $(STAMP)  ## create .venv with the locked dependencies
+setup: $(STAMP) $(ASSETS)  ## create .venv with the locked dependencies, build the dashboard
 
 $(STAMP): pyproject.toml $(LOCK)
 	@$(PYTHON) -c 'import sys; sys.exit("hookledger needs Python 3.11 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
@@ -19,6 +21,10 @@ $(STAMP): pyproject.toml $(LOCK)
 	$(BIN)/pip install --quiet --disable-pip-version-check --requirement $(LOCK)
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
+
+# Node.js and npm are those of the Python package. The server runs without this, the dashboard unstyled.
+$(ASSETS): $(STAMP) $(shell find $(FRONTEND)/source $(FRONTEND)/*.* -type f)
+	@$(BIN)/python $(FRONTEND)/build.py || echo 'The dashboard is not built; the server works without it.'
 
 run: setup  ## serve the sample hooks on http://127.0.0.1:8080; with TLS=1 on https
 	$(BIN)/hookledger serve --quickstart $(if $(TLS),--local-tls)
@@ -60,5 +66,5 @@ lock: setup  ## resolve the dependencies again and write the lock file
 	$(VENV)/lock/bin/pip freeze --exclude hookledger > $(LOCK)
 	rm -rf $(VENV)/lock
 
-clean:  ## remove the virtual environment and the server's data
-	rm -rf $(VENV) .cache var
+clean:  ## remove the virtual environment, what was built, and the server's data
+	rm -rf $(VENV) .cache var app/web/dashboard/static $(FRONTEND)/node_modules

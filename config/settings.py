@@ -10,7 +10,14 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -91,6 +98,39 @@ class RateLimitSettings(BaseModel):
     failures: Limit
 
 
+class OpenIdSettings(BaseModel):
+    """The table ``dashboard.openid``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    issuer: Annotated[
+        str, Field(pattern=r"^(https://\S+|http://(localhost|127\.0\.0\.1)[:/]\S*)?$")
+    ]
+    client_id: str
+    client_secret_file: str
+    name: Annotated[str, Field(min_length=1, max_length=60)]
+    scopes: Words
+    subject_claim: Annotated[str, Field(min_length=1)]
+    role_claim: Annotated[str, Field(min_length=1)]
+    roles: dict[str, Literal["viewer", "operator", "admin"]]
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> OpenIdSettings:
+        if self.issuer and not (self.client_id and self.roles):
+            raise ValueError("an issuer needs client_id and roles beside it")
+        return self
+
+
+class DashboardSettings(BaseModel):
+    """The table ``dashboard``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    session_idle: Annotated[int, Field(ge=60, le=30 * 24 * 3600)]
+    session_lifetime: Annotated[int, Field(ge=60, le=90 * 24 * 3600)]
+    openid: OpenIdSettings
+
+
 class Settings(BaseSettings):
     """Typed values; frozen, so that what was read at start stays true."""
 
@@ -121,6 +161,7 @@ class Settings(BaseSettings):
     token_hook_on_error: Literal["closed", "open"]
     tenant: Annotated[str, Field(min_length=1)]
     trusted_issuers: tuple[TrustedIssuerSettings, ...]
+    dashboard: DashboardSettings
     isolation: Literal["required", "best-effort"]
     worker_uid_base: Annotated[int, Field(ge=1000, le=4_000_000_000)]
     egress_private_networks: Annotated[tuple[_Network, ...], NoDecode, BeforeValidator(_listed)]

@@ -23,11 +23,12 @@ def new_id() -> str:
 def cli_meta(reason: str = "") -> Meta:
     """Say that the person at the command line does it."""
     return Meta(
-        actor=f"cli:{_user()}", origin="cli", correlation_id=new_id(), reason=reason or None
+        actor=f"cli:{user_name()}", origin="cli", correlation_id=new_id(), reason=reason or None
     )
 
 
-def _user() -> str:
+def user_name() -> str:
+    """Return who runs this process, as the system calls them."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a user id without a name, as in containers

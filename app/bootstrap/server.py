@@ -29,6 +29,7 @@ from app.bootstrap.engine import Engine, open_engine
 from app.bootstrap.listening import Server, bound_socket
 from app.bootstrap.metrics import CountingJournal, EgressCollector, StateCollector, expose
 from app.bootstrap.packages import keep_installed
+from app.bootstrap.people import login_link, open_sign_in
 from app.bootstrap.readiness import readiness
 from app.bootstrap.storage import (
     Storage,
@@ -61,8 +62,8 @@ _SWITCH_SECONDS = 0.0005
 """How long a background thread (journal, projections) may hold up the event loop; Python's 5 ms
 would be the slowest answers."""
 
-Started = Callable[[str, Credentials | None], None]
-"""Told the server's address, and the credentials that ``--quickstart`` made."""
+Started = Callable[[str, Credentials | None, str | None], None]
+"""Told the server's address, and the credentials and the login link that ``--quickstart`` made."""
 
 
 async def serve_until_stopped(settings: Settings, *, quickstart: bool, started: Started) -> None:
@@ -111,7 +112,12 @@ async def _serve(
                     timeout_graceful_shutdown=_STOP_SECONDS,
                 ),
                 certificate,
-                partial(started, settings.address, credentials),
+                partial(
+                    started,
+                    settings.address,
+                    credentials,
+                    login_link(services.sign_in, settings.address) if quickstart else None,
+                ),
             )
             gc.collect()
             gc.freeze()  # what lives as long as the server need not be looked at again and again
@@ -127,6 +133,7 @@ async def open_services(storage: Storage) -> AsyncIterator[WebServices]:
         open_journal(settings) as stored,
         open_queue(settings, storage.vault) as queue,
         open_signing_keys(settings, storage.vault) as signing,
+        open_sign_in(settings) as sign_in,
     ):
         journal = CountingJournal(stored, registry)
         registry.register(StateCollector(storage, queue, stored))
@@ -190,6 +197,9 @@ async def open_services(storage: Storage) -> AsyncIterator[WebServices]:
                 readiness=partial(readiness, engine, running),
                 metrics=partial(expose, registry),
                 version=version("hookledger"),
+                sign_in=sign_in,
+                address=settings.address,
+                clock=utc_now,
             )
             for task in (*running, starting):
                 task.cancel()

@@ -23,6 +23,7 @@ from app.journal.reader import Reader
 from app.journal.retention import Retention
 from app.journal.sqlite import SqliteJournal
 from app.queue.sqlite import SqliteQueue
+from app.sessions.sqlite import SqliteSessions
 from app.vault.sealing import SealingVault
 from app.vault.sealing import open_vault as open_sealing_vault
 from app.vault.signing_keys import SigningKeys
@@ -147,6 +148,15 @@ def open_queue(
         queue = SqliteQueue(settings.data_dir / "queue.db", keys, utc_now)
         with contextlib.closing(queue):
             yield queue
+
+
+@contextlib.contextmanager
+def open_sessions(settings: Settings | None = None) -> Iterator[SqliteSessions]:
+    """Open the sessions of the dashboard."""
+    settings = settings or load_settings()
+    prepare_data_directory(settings)
+    with contextlib.closing(SqliteSessions(settings.data_dir / "sessions.db")) as sessions:
+        yield sessions
 
 
 def rebuild_projections(storage: Storage, progress: Callable[[int, int], None]) -> Position:

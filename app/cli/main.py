@@ -26,6 +26,7 @@ from app.cli import (
     runner,
     secrets,
     serve,
+    sessions,
 )
 from app.cli.output import errors, print_error
 from app.domain.errors import HookledgerError
@@ -51,6 +52,7 @@ cli.add_typer(audit.group, name="audit")
 cli.command("invocations")(invocations.invocations)
 cli.command("logs")(invocations.logs)
 cli.add_typer(clients.group, name="clients")
+cli.add_typer(sessions.group, name="sessions")
 cli.add_typer(queue.group, name="queue")
 cli.add_typer(keys.group, name="keys")
 cli.command("rebuild")(operate.rebuild)

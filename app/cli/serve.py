@@ -10,6 +10,7 @@ import typer
 import uvloop
 
 from app.application.manage_clients import Credentials
+from app.application.sign_in import LINK_MINUTES
 from app.bootstrap.server import serve_until_stopped
 from app.bootstrap.tls import local_certificates
 from app.cli.output import console
@@ -32,7 +33,8 @@ def serve(
     quickstart: Annotated[
         bool,
         typer.Option(
-            "--quickstart", help="Make a client with every scope and print a call that works."
+            "--quickstart",
+            help="Make a client with every scope; print a call that works and a login link.",
         ),
     ] = False,
     insecure: Annotated[
@@ -62,10 +64,12 @@ def serve(
         files = {"tls_cert": str(made.certificate), "tls_key": str(made.key)}
         settings = settings.model_copy(update=files)
 
-    def started(address: str, credentials: Credentials | None) -> None:
+    def started(address: str, credentials: Credentials | None, link: str | None) -> None:
         console.print(f"\nhookledger serves on {address}", style="bold", highlight=False)
         if authority is not None:
             _print_lines(*_trust(authority))
+        if link is not None:
+            _print_lines(f"Dashboard (opens once, within {LINK_MINUTES} minutes): {link}")
         if credentials is not None:
             _print_lines(*_quickstart(address, credentials, authority))
 

@@ -77,7 +77,9 @@ class JwtChecks:
     def _verify_foreign(self, token: str, keys: IssuerKeys, kid: str) -> VerifiedToken:
         key = keys.key(kid)
         trusted = keys.trusted
-        claims = self._claims(token, key, _algorithms(key), trusted.issuer, leeway=_FOREIGN_LEEWAY)
+        claims = self._claims(
+            token, key, signature_algorithms(key), trusted.issuer, leeway=_FOREIGN_LEEWAY
+        )
         if not set(_audiences(claims["aud"])) & set(trusted.audience):
             raise _refused("it is for another audience")
         subject = claims["sub"]
@@ -127,7 +129,7 @@ def _named(token: str) -> tuple[str, str]:
     return kid, issuer
 
 
-def _algorithms(key: Key) -> list[str]:
+def signature_algorithms(key: Key) -> list[str]:
     """Return the algorithms of a foreign key: the one it names, else those of its kind."""
     match key:
         case RSAKey():

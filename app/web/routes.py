@@ -14,6 +14,7 @@ from starlette.routing import Route, Router, compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.web import commits, history, hooks, journal, oauth, operations, runner, sync
+from app.web.dashboard.site import Dashboard, is_browser
 from app.web.edge import Edge
 from app.web.endpoints import Endpoint, Operation
 from app.web.exchange import ByMethod, Exchange, nothing_here
@@ -73,17 +74,21 @@ def build_router(services: WebServices) -> InvokeFirst:
         operation = endpoint.operation
         exchange = Exchange(endpoint, services, openapi)
         by_path.setdefault(operation.path, {})[operation.method] = exchange
+    dashboard = Dashboard(services)
+    by_path["/"]["GET"] = dashboard.home(by_path["/"]["GET"])
     routes = [Route(path, ByMethod(exchanges)) for path, exchanges in by_path.items()]
     routes += _management_routes(services)
-    return InvokeFirst(invoke, routes)
+    routes += dashboard.routes()
+    return InvokeFirst(invoke, routes, dashboard)
 
 
 class InvokeFirst(Router):
     """Hands invocations straight to their endpoint, and looks for a route for everything else."""
 
-    def __init__(self, invoke: InvokeEndpoint, routes: list[Route]) -> None:
-        super().__init__(routes, redirect_slashes=False, default=_nothing_here)
+    def __init__(self, invoke: InvokeEndpoint, routes: list[Route], dashboard: Dashboard) -> None:
+        super().__init__(routes, redirect_slashes=False, default=self._nothing_here)
         self.invoke = invoke
+        self._dashboard = dashboard
         self._match = compile_path(INVOKE.path)[0].match
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -95,6 +100,14 @@ class InvokeFirst(Router):
                 return
         await super().__call__(scope, receive, send)
 
+    async def _nothing_here(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer_error = problem_answer
+        if scope["path"].startswith(f"{BASE}/"):
+            answer_error = error_answer
+        elif scope["type"] == "http" and is_browser(scope):
+            answer_error = self._dashboard.answer_error
+        await nothing_here(scope, receive, send, answer_error)
+
 
 def _management_routes(services: WebServices) -> Iterator[Route]:
     by_path: dict[str, dict[str, ASGIApp]] = {}
@@ -103,8 +116,3 @@ def _management_routes(services: WebServices) -> Iterator[Route]:
         by_path.setdefault(operation.path, {})[operation.method] = exchange
     for path, exchanges in by_path.items():
         yield Route(path, ByMethod(exchanges, error_answer))
-
-
-async def _nothing_here(scope: Scope, receive: Receive, send: Send) -> None:
-    is_management = scope["path"].startswith(f"{BASE}/")
-    await nothing_here(scope, receive, send, error_answer if is_management else problem_answer)

@@ -14,9 +14,10 @@ from app.application.commit_files import FileCommitter
 from app.application.hook_writer import HookWriter
 from app.application.invoke import Invoker
 from app.application.issue_tokens import TokenIssuer
-from app.application.ports import AuditLog, HookTable, Journal
+from app.application.ports import AuditLog, Clock, HookTable, Journal
 from app.application.reconcile import SyncResult
 from app.application.run_draft import DraftRunner
+from app.application.sign_in import SignIn
 from app.application.status import Readiness, SourceStatus
 from app.domain.plans import Plan
 from app.web.rate_limits import RateLimits
@@ -56,6 +57,10 @@ class WebServices:
     metrics: Callable[[], bytes]
     """Prometheus' text format, version 0.0.4. Blocking; called from a thread."""
     version: str
+    sign_in: SignIn
+    address: str
+    """Where people and programs reach the server, without a slash at the end."""
+    clock: Clock
     read_threads: anyio.CapacityLimiter = field(default_factory=_own_threads)
 
     async def read(self, question: Callable[[], T]) -> T:

@@ -26,6 +26,7 @@ from app.application.ledger import Ledger
 from app.application.manage_clients import hash_credential
 from app.application.reconcile import SyncResult, SyncStatus
 from app.application.run_draft import DraftRunner
+from app.application.sign_in import SessionPolicy, SignIn
 from app.application.status import Check, Readiness, SourceStatus
 from app.application.views import (
     ActiveTable,
@@ -45,6 +46,7 @@ from app.domain.clients import SCOPES
 from app.domain.errors import NotFound, Problem, Rejected, Unauthenticated
 from app.domain.outcomes import Call, HookVersion, LogLine, Outcome, OutcomeKind, ScriptToCheck
 from app.domain.packages import PackageSet
+from app.domain.people import Session
 from app.domain.plans import DesiredState, Plan
 from app.domain.revisions import CommitSha, Position, TreeSha
 from app.domain.secrets import SealedSecret
@@ -188,6 +190,44 @@ class FakeQueue:
 
     async def enqueue(self, delivery: Delivery) -> None:
         self.deliveries.append(delivery)
+
+
+@dataclass
+class FakeSessions:
+    sessions: dict[str, Session] = field(default_factory=dict)
+    tickets: dict[tuple[str, str], tuple[bytes, datetime]] = field(default_factory=dict)
+
+    def begin(self, token_hash: str, session: Session) -> None:
+        self.sessions[token_hash] = session
+
+    def find(self, token_hash: str) -> Session | None:
+        return self.sessions.get(token_hash)
+
+    def touch(self, session_id: str, seen_at: datetime) -> None:
+        for key, session in self.sessions.items():
+            if session.id == session_id:
+                self.sessions[key] = replace(session, seen_at=seen_at)
+
+    def end(self, session_id: str) -> bool:
+        found = [key for key, one in self.sessions.items() if one.id == session_id]
+        for key in found:
+            del self.sessions[key]
+        return bool(found)
+
+    def list(self) -> Sequence[Session]:
+        return list(self.sessions.values())
+
+    def sweep(self, now: datetime, idle_since: datetime) -> None:
+        for key, one in [*self.sessions.items()]:
+            if one.ends_at <= now or one.seen_at <= idle_since:
+                del self.sessions[key]
+
+    def offer(self, kind: str, ticket_hash: str, content: bytes, ends_at: datetime) -> None:
+        self.tickets[kind, ticket_hash] = content, ends_at
+
+    def take(self, kind: str, ticket_hash: str, now: datetime) -> bytes | None:
+        content, ends_at = self.tickets.pop((kind, ticket_hash), (None, now))
+        return content if ends_at > now else None
 
 
 @dataclass
@@ -432,6 +472,14 @@ def _site() -> Site:
         readiness=lambda: Readiness(tuple(checks)),
         metrics=lambda: b"# TYPE hookledger_hooks gauge\nhookledger_hooks 0.0\n",
         version="1.2.3",
+        sign_in=SignIn(
+            FakeSessions(),
+            SessionPolicy(idle=timedelta(hours=2), lifetime=timedelta(hours=12)),
+            clock=lambda: NOW,
+            new_id=lambda: next(ids),
+        ),
+        address="http://site",
+        clock=lambda: NOW,
     )
     made = Site(hooks, runner, packages, audit, journal, queue, gitops, signer, services, checks)
     made.let_in(TOKEN, *SCOPES)

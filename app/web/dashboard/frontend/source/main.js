@@ -1,0 +1,33 @@
+import "./vendor.js";
+import { showTimes } from "./times.js";
+import { startThemes } from "./themes.js";
+import { startDialogs } from "./dialogs.js";
+import { startCopying } from "./copying.js";
+
+const start = [showTimes, startCopying, startDialogs];
+
+startThemes();
+start.forEach((each) => each(document));
+document.addEventListener("htmx:load", (event) => start.forEach((each) => each(event.target)));
+
+// What nobody looks at need not be asked for; it is again as soon as somebody does.
+document.addEventListener("htmx:beforeRequest", (event) => {
+  const polled = event.target.getAttribute("hx-trigger")?.startsWith("every");
+  if (polled && document.hidden) event.preventDefault();
+});
+
+// A notice is for one answer: the next request begins with none.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (!event.detail.isError && event.target.id !== "notice" && !event.target.matches("[data-polled]"))
+    document.getElementById("notice")?.replaceChildren();
+});
+document.addEventListener("htmx:sendError", () => {
+  const notice = document.getElementById("notice");
+  if (!notice || notice.querySelector("[data-offline]")) return;
+  const said = document.createElement("p");
+  said.className = "callout bad";
+  said.dataset.offline = "";
+  said.textContent = "The server does not answer. What you see may be old; it is asked again by itself.";
+  notice.replaceChildren(said);
+});
+document.addEventListener("htmx:afterOnLoad", () => document.querySelector("[data-offline]")?.remove());

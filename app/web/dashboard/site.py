@@ -1,0 +1,77 @@
+"""Every page of the dashboard, put together; a new page's module is listed here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from starlette.datastructures import Headers
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.domain.errors import HookledgerError
+from app.web.dashboard import access, login, overview
+from app.web.dashboard.assets import PLACE, AssetFiles, Assets, load_assets
+from app.web.dashboard.exchange import DoorstepExchange, PageExchange, arrival_of, error_page
+from app.web.dashboard.navigation import MENU
+from app.web.dashboard.pages import Doorstep, Page
+from app.web.dashboard.rendering import Renderer
+from app.web.exchange import ByMethod
+from app.web.services import WebServices
+
+PAGES: tuple[Page, ...] = (
+    *overview.PAGES,
+    *access.PAGES,
+    *login.PAGES,
+)
+DOORSTEPS: tuple[Doorstep, ...] = login.DOORSTEPS
+
+_HOME = "/"
+
+
+class Dashboard:
+    """The pages as ASGI applications, by path."""
+
+    def __init__(self, services: WebServices, assets: Assets | None = None) -> None:
+        self._services = services
+        self._assets = assets if assets is not None else load_assets()
+        self._renderer = Renderer(self._assets, services.version)
+
+    def routes(self) -> Iterator[Route]:
+        """Return the routes of all pages but the first, which shares its path with the API."""
+        yield Route(f"{PLACE}{{name}}", AssetFiles(self._assets))
+        by_path: dict[str, dict[str, ASGIApp]] = {}
+        for path, method, exchange in self._exchanges():
+            by_path.setdefault(path, {})[method] = exchange
+        for path, exchanges in by_path.items():
+            if path != _HOME:
+                yield Route(path, ByMethod(exchanges, self.answer_error))
+
+    def home(self, otherwise: ASGIApp) -> ASGIApp:
+        """Return what answers ``/``: browsers see the dashboard, programs ``otherwise``."""
+        exchanges = {path: exchange for path, _, exchange in self._exchanges()}
+
+        async def chosen(scope: Scope, receive: Receive, send: Send) -> None:
+            app = exchanges[_HOME] if is_browser(scope) else otherwise
+            await app(scope, receive, send)
+
+        return chosen
+
+    def answer_error(self, error: HookledgerError, scope: Scope) -> Response:
+        """Answer as a page what is no page's business, such as an address that nothing has."""
+        return error_page(arrival_of(scope, self._services, self._renderer), error)
+
+    def _exchanges(self) -> Iterator[tuple[str, str, ASGIApp]]:
+        scopes = {page.path: page.scope for page in PAGES if page.method == "GET"}
+        menu = [(entry, scopes[entry.path]) for entry in MENU if entry.path in scopes]
+        for page in PAGES:
+            yield page.path, page.method, PageExchange(page, self._services, self._renderer, menu)
+        for step in DOORSTEPS:
+            yield step.path, step.method, DoorstepExchange(step, self._services, self._renderer)
+
+
+def is_browser(scope: Scope) -> bool:
+    """Tell whether a page is asked for, rather than a document for a program."""
+    return scope["method"] in ("GET", "HEAD") and "text/html" in Headers(scope=scope).get(
+        "accept", ""
+    )
