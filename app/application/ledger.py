@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable, Mapping
-from typing import TypeVar
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
 
 from eventsourcing.application import (
     AggregateNotFoundError,
@@ -19,7 +19,7 @@ from eventsourcing.application import (
 from eventsourcing.persistence import IntegrityError, Recording
 from eventsourcing.utils import Environment, EnvType
 
-from app.domain.aggregates import Meta, Root, recorded_as
+from app.domain.aggregates import DomainEvent, Meta, Root, recorded_as
 from app.domain.errors import Conflict, Transient
 from app.domain.revisions import Position
 
@@ -60,6 +60,11 @@ class Ledger(Application[str]):
             return None
         if not isinstance(found, aggregate_class):
             raise Conflict(f"`{aggregate_id}` is not a {aggregate_class.__name__}.")
+        return found
+
+    def events_of(self, aggregate_id: str) -> Iterator[DomainEvent]:
+        """Return everything that happened to an aggregate, oldest first."""
+        found: Iterator[Any] = self.events.get(aggregate_id)
         return found
 
     def record(self, *aggregates: Root) -> Position:

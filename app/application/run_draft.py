@@ -55,6 +55,8 @@ class Draft:
     headers: Mapping[str, str] = field(default_factory=dict)
     dependencies: Mapping[str, str] = field(default_factory=dict)
     timeout_ms: int = DEFAULT_TIMEOUT_MS
+    network: tuple[str, ...] = ()
+    """What it may call: what a manifest says, never what the caller asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +210,8 @@ def _check_draft(draft: Draft) -> None:
 def _version(draft: Draft, contract: TriggerContract, packages: str | None) -> HookVersion:
     secrets = {name: value for name, value in draft.secrets.items() if name != EXTENSION_SECRET}
     described = orjson.dumps(
-        [draft.language, draft.trigger, secrets, packages], option=orjson.OPT_SORT_KEYS
+        [draft.language, draft.trigger, secrets, packages, draft.network],
+        option=orjson.OPT_SORT_KEYS,
     )
     return HookVersion(
         key=digest_of(b"draft", draft.script.encode("utf-8", "surrogatepass"), described),
@@ -219,6 +222,7 @@ def _version(draft: Draft, contract: TriggerContract, packages: str | None) -> H
         script=draft.script,
         parameters=contract.parameters,
         open_secrets=lambda: secrets,
+        network=draft.network,
         packages=packages,
     )
 

@@ -17,6 +17,7 @@ from importlib.metadata import version
 import uvicorn
 from prometheus_client import CollectorRegistry
 
+from app.application.hook_versions import versions_of
 from app.application.hook_writer import HookWriter
 from app.application.invoke import Invoker
 from app.application.manage_clients import Credentials, create_client, revoke_client
@@ -197,6 +198,7 @@ async def open_services(storage: Storage) -> AsyncIterator[WebServices]:
                 readiness=partial(readiness, engine, running),
                 metrics=partial(expose, registry),
                 version=version("hookledger"),
+                hook_versions=partial(versions_of, storage.ledger),
                 sign_in=sign_in,
                 address=settings.address,
                 clock=utc_now,

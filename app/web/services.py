@@ -11,6 +11,7 @@ import anyio.to_thread
 
 from app.application.accept_tokens import TokenDesk
 from app.application.commit_files import FileCommitter
+from app.application.hook_versions import PastVersion
 from app.application.hook_writer import HookWriter
 from app.application.invoke import Invoker
 from app.application.issue_tokens import TokenIssuer
@@ -57,6 +58,8 @@ class WebServices:
     metrics: Callable[[], bytes]
     """Prometheus' text format, version 0.0.4. Blocking; called from a thread."""
     version: str
+    hook_versions: Callable[[str], Sequence[PastVersion]]
+    """By a hook's id, newest first. Blocking; called from a thread."""
     sign_in: SignIn
     address: str
     """Where people and programs reach the server, without a slash at the end."""

@@ -9,8 +9,8 @@ from app.domain.errors import Problem, Rejected
 from app.web.endpoints import FORM
 from app.web.limits import Headers, only
 
-FORM_LIMIT = 512 * 1024
-"""Bytes: a script of 100 KB, of which each character may take three, and a payload."""
+FORM_LIMIT = 1024 * 1024
+"""Bytes: the largest script, of which each character may take three, and a payload."""
 
 _MAX_FIELDS = 200
 

@@ -11,6 +11,7 @@ from app.application.contracts import contracts_in
 from app.application.status import SourceStatus, SyncState
 from app.application.views import AuditQuery, HookRow
 from app.domain.contracts import TriggerContract
+from app.web.dashboard.hook_lookup import lacking
 from app.web.dashboard.pages import Page, Visit
 from app.web.dashboard.traffic import Traffic, recent_traffic
 from app.web.dashboard.wording import Told, Tone, matters, told
@@ -68,12 +69,6 @@ async def show(visit: Visit) -> Response:
         hooks=len(visit.table.hooks),
         missing=[hook for hook in visit.table.hooks.values() if hook.enabled and lacking(hook)],
     )
-
-
-def lacking(hook: HookRow) -> list[str]:
-    """Return the secrets that a hook requires and does not have."""
-    required = hook.settings.get("required_secrets", ())
-    return [name for name in required if name not in hook.secrets]
 
 
 async def _source(visit: Visit, status: SourceStatus) -> SourceLine:

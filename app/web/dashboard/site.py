@@ -10,7 +10,16 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.domain.errors import HookledgerError
-from app.web.dashboard import access, login, overview
+from app.web.dashboard import (
+    access,
+    editor,
+    hook_actions,
+    hook_list,
+    hook_page,
+    login,
+    overview,
+    runner,
+)
 from app.web.dashboard.assets import PLACE, AssetFiles, Assets, load_assets
 from app.web.dashboard.exchange import DoorstepExchange, PageExchange, arrival_of, error_page
 from app.web.dashboard.navigation import MENU
@@ -21,6 +30,11 @@ from app.web.services import WebServices
 
 PAGES: tuple[Page, ...] = (
     *overview.PAGES,
+    *hook_list.PAGES,
+    *editor.PAGES,
+    *hook_page.PAGES,
+    *hook_actions.PAGES,
+    *runner.PAGES,
     *access.PAGES,
     *login.PAGES,
 )

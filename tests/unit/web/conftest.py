@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,6 +20,7 @@ from referencing.jsonschema import DRAFT202012
 
 from app.application.accept_tokens import TokenDesk
 from app.application.commit_files import FileCommitter
+from app.application.hook_versions import versions_of
 from app.application.hook_writer import HookWriter
 from app.application.invoke import Invoker
 from app.application.issue_tokens import TokenIssuer, TokenPolicy
@@ -414,6 +416,7 @@ def _site() -> Site:
         FakeAuditLog(),
     )
     journal, queue, gitops = FakeJournal(), FakeQueue(), FakeGitOps()
+    ledger = Ledger({})
     checks = [Check("projection:hook-table", ok=True, detail="at position 7 of 7, 0 behind")]
     ids = iter(f"INV{number}" for number in range(1000))
     packages = FakePackages()
@@ -457,7 +460,7 @@ def _site() -> Site:
         ),
         hooks=hooks,
         writer=HookWriter(
-            ledger=Ledger({}),
+            ledger=ledger,
             hooks=hooks,
             vault=FakeVault(),
             packages=packages,
@@ -472,6 +475,7 @@ def _site() -> Site:
         readiness=lambda: Readiness(tuple(checks)),
         metrics=lambda: b"# TYPE hookledger_hooks gauge\nhookledger_hooks 0.0\n",
         version="1.2.3",
+        hook_versions=partial(versions_of, ledger),
         sign_in=SignIn(
             FakeSessions(),
             SessionPolicy(idle=timedelta(hours=2), lifetime=timedelta(hours=12)),

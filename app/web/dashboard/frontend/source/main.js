@@ -10,6 +10,13 @@ startThemes();
 start.forEach((each) => each(document));
 document.addEventListener("htmx:load", (event) => start.forEach((each) => each(event.target)));
 
+// A draft that was sent to be saved is forgotten once the server answers with another page.
+const saved = sessionStorage.getItem("hookledger.saved");
+if (saved && !document.querySelector("[data-editor]")) {
+  localStorage.removeItem(saved);
+  sessionStorage.removeItem("hookledger.saved");
+}
+
 // What nobody looks at need not be asked for; it is again as soon as somebody does.
 document.addEventListener("htmx:beforeRequest", (event) => {
   const polled = event.target.getAttribute("hx-trigger")?.startsWith("every");

@@ -1,0 +1,115 @@
+"""The runner: a draft, or a hook as it is saved, tried with a payload; nothing is stored."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any, cast, get_args
+
+import orjson
+from starlette.responses import Response
+
+from app.application.run_draft import Draft, DraftResult
+from app.domain.errors import Problem, Rejected
+from app.domain.outcomes import Language, OutcomeKind
+from app.web.dashboard.editor import read_dependencies
+from app.web.dashboard.pages import Page, Visit
+from app.web.dashboard.rendering import indented
+
+_PLACE = re.compile(r"hook\.(?:py|js)(?:\"?, line |:)(\d+)")
+"""How Python and Node.js name a line of the script in the stack of an error."""
+
+
+async def run(visit: Visit) -> Response:
+    """Run what the form holds, and answer the part of the page that tells what came of it."""
+    form = visit.form
+    try:
+        payload = _json(form.text("payload"))
+        if form.word("hook") and form.checked("saved"):
+            result = await _saved(visit, payload)
+        else:
+            result = await visit.services.drafts.run_draft(_draft(visit, payload))
+    except Rejected as refusal:
+        return visit.render("run_refused.html", refusal=refusal)
+    return visit.render("run_result.html", **_shown(result))
+
+
+async def _saved(visit: Visit, payload: Any) -> DraftResult:
+    named = visit.table.find_hook(visit.form.word("hook"))
+    if named is None:
+        raise Rejected("The hook does not exist any more, so it cannot be run as saved.")
+    return await visit.services.drafts.run_saved(named, payload, {})
+
+
+def _draft(visit: Visit, payload: Any) -> Draft:
+    """Make the draft; it may call what the hook's manifest lists, and has only the secrets given.
+
+    The saved secrets are for the saved script alone: any other could send them elsewhere.
+    """
+    form = visit.form
+    if form.word("language") not in get_args(Language):
+        raise Rejected("The draft's language is not known.")
+    hook = visit.table.find_hook(form.word("hook"))
+    draft = Draft(
+        trigger=form.word("trigger"),
+        language=cast("Language", form.word("language")),
+        script=form.text("script"),
+        payload=payload,
+        secrets=_secrets(form.text("secrets")),
+        dependencies=read_dependencies(form.text("dependencies")),
+    )
+    if hook is None:
+        return draft
+    settings = hook.settings
+    return replace(draft, timeout_ms=settings["timeout_ms"], network=tuple(settings["network"]))
+
+
+def _secrets(written: str) -> dict[str, str]:
+    """Read secrets, one a line: ``NAME=value``."""
+    found, problems = dict[str, str](), list[Problem]()
+    for number, line in enumerate(written.splitlines(), 1):
+        name, equals, value = line.partition("=")
+        if equals and name.strip():
+            found[name.strip()] = value
+        elif line.strip():
+            message = "must read `NAME=value`"
+            problems.append(Problem(message, key="secrets", file="secrets", line=number))
+    if problems:
+        raise Rejected("The secrets of this run cannot be read.", problems=problems)
+    return found
+
+
+def _json(written: str) -> Any:
+    try:
+        return orjson.loads(written)
+    except orjson.JSONDecodeError as error:
+        line = written.count("\n", 0, error.pos) + 1
+        problem = Problem(str(error.msg), file="payload", line=line)
+        raise Rejected("The payload is not valid JSON.", problems=[problem]) from None
+
+
+def _shown(result: DraftResult) -> dict[str, Any]:
+    outcome = result.outcome
+    envelope = orjson.loads(result.envelope) if result.envelope is not None else None
+    failed = outcome.kind is not OutcomeKind.SUCCEEDED
+    data = envelope.get("data") if isinstance(envelope, dict) else None
+    stack = str(data.get("stack", "")) if failed and isinstance(data, dict) else ""
+    place = _PLACE.search(stack)
+    message = str(data.get("message", "")) if failed and isinstance(data, dict) else outcome.detail
+    return {
+        "kind": outcome.kind,
+        "failed": failed,
+        "message": message,
+        "line": int(place[1]) if place else None,
+        "stack": stack,
+        "answer": indented(
+            {k: v for k, v in envelope.items() if k != "effects"} if envelope else None
+        ),
+        "effects": indented(result.effects) if result.effects is not None else None,
+        "skipped": result.skipped,
+        "logs": result.logs,
+        "milliseconds": result.seconds * 1000,
+    }
+
+
+PAGES = (Page(path="/run", handle=run, scope="run:hooks", method="POST", section="/hooks"),)
