@@ -175,6 +175,30 @@ def test_a_hook_of_git_is_committed_and_can_be_stopped(shared_server: Any, admin
     assert admin.submit(f"/hooks/{name}/delete").status_code == 409
 
 
+def test_a_draft_of_a_hook_of_git_becomes_a_commit(
+    shared_server: Any, shared_workspace: Any, admin: Visitor, visit: Callable[[str], Visitor]
+) -> None:
+    name, git = "allow-company-domains", shared_workspace.git
+    page = admin.page(f"/hooks/{name}/edit")
+    found = re.search(r'name="digest" value="(\w+)"', page)
+    assert found
+    path = "hooks_repo/hooks/pre-user-registration/allow-company-domains/hook.js"
+    script = git("show", f"HEAD:{path}") + "\n"
+    draft = {"digest": found[1], "message": "Admit the sister company"}
+    draft["script"] = script.replace("'example.org'", "'example.org', 'example.net'")
+    before = git("rev-parse", "HEAD")
+    assert visit("viewer").submit(f"/hooks/{name}/commit", **draft).status_code == 403
+    broken = admin.submit(f"/hooks/{name}/commit", **{**draft, "script": "module.exports = ("})
+    assert broken.status_code == 400
+    assert "hook.js:1" in broken.text
+    assert git("rev-parse", "HEAD") == before
+    page = admin.do(f"/hooks/{name}/commit", **draft)
+    assert git("log", "-1", "--format=%s") == "Admit the sister company"
+    assert git("rev-parse", "HEAD")[:12] in page
+    assert git("diff", "--name-only", before, "HEAD") == path
+    assert admin.submit(f"/hooks/{name}/commit", **draft).status_code == 409
+
+
 def test_roles_bound_what_is_shown_and_done(visit: Callable[[str], Visitor], made: str) -> None:
     viewer, operator = visit("viewer"), visit("operator")
     page = viewer.page(f"/hooks/{made}")

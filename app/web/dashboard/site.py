@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app.domain.errors import HookledgerError
 from app.web.dashboard import (
     access,
+    commit,
     editor,
     hook_actions,
     hook_list,
@@ -32,6 +33,7 @@ PAGES: tuple[Page, ...] = (
     *overview.PAGES,
     *hook_list.PAGES,
     *editor.PAGES,
+    *commit.PAGES,
     *hook_page.PAGES,
     *hook_actions.PAGES,
     *runner.PAGES,
