@@ -146,6 +146,12 @@ class Settings(BaseSettings):
     committer_name: Annotated[str, Field(min_length=1)]
     committer_email: Annotated[str, Field(min_length=1)]
     poll_interval: Annotated[float, Field(ge=0.1, le=3600)]
+    verify: Literal["none", "head", "range"]
+    allowed_signers: str
+    revoked_signers: str
+    gpg_keys: Words
+    gpg_fingerprints: Words
+    signer_is_committer: bool
     host: str
     port: Annotated[int, Field(ge=0, le=65535)]
     tls_cert: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from app.application.views import ClientRow, SourceRow
 from app.domain.clients import Client
@@ -69,8 +70,14 @@ def _revision_applied(draft: Draft, fact: Recorded, event: Source.RevisionApplie
             rejected_at=None,
             problems=(),
             position=fact.position,
+            signer=_signer(event),
         ),
     )
+
+
+def _signer(event: Source.RevisionApplied) -> Mapping[str, Any] | None:
+    signer = event.meta.get("signer")
+    return signer if isinstance(signer, Mapping) else None
 
 
 def _revision_rejected(draft: Draft, fact: Recorded, event: Source.RevisionRejected) -> None:

@@ -23,6 +23,7 @@ from app.domain.packages import PackageSet
 from app.domain.plans import DesiredState
 from app.domain.revisions import CommitSha, Position, TreeSha
 from app.domain.secrets import SealedSecret
+from app.domain.signers import Signer
 from app.domain.tokens import VerifiedToken
 
 
@@ -67,6 +68,14 @@ class SourceRepository(Protocol):
 
     def resolve(self, ref: str) -> CommitSha:
         """Resolve a branch, tag or (shortened) commit id; raise ``NotFound``."""
+        ...
+
+    def verify(self, commit: CommitSha, since: CommitSha | None) -> Signer | None:
+        """Return who signed ``commit``, or None if nobody need have.
+
+        ``since`` is the commit that was verified last. Raises ``Rejected`` naming every commit that
+        is not signed as the policy demands.
+        """
         ...
 
     def desired(self, commit: CommitSha, since: TreeSha | None) -> DesiredState:

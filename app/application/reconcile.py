@@ -163,7 +163,11 @@ class Reconciler:
     async def _decide(
         self, commit: CommitSha, table: ActiveTable, since: TreeSha | None, *, install: bool
     ) -> tuple[DesiredState, Plan]:
+        signer = await anyio.to_thread.run_sync(
+            self._repository.verify, commit, self._verified(table)
+        )
         desired = await anyio.to_thread.run_sync(self._repository.desired, commit, since)
+        desired = replace(desired, signer=signer)
         problems: list[Problem] = []
         active = [active_hook(row) for row in table.hooks.values()]
         try:
@@ -261,6 +265,13 @@ class Reconciler:
             raise Transient("The hook table has not caught up with the ledger yet.")
         return self._hooks.table
 
+    def _verified(self, table: ActiveTable) -> CommitSha | None:
+        """Return the commit up to which signatures were judged: the one that is in force."""
+        row = table.sources.get(self._source.id)
+        if row is None or row.applied is None or not self._same_place(row):
+            return None
+        return CommitSha(row.applied)
+
     def _same_place(self, row: SourceRow) -> bool:
         return (row.location, row.path) == (self._source.location, self._source.path)
 
@@ -275,6 +286,7 @@ class Reconciler:
                 sha=desired.commit,
                 author=desired.author,
                 committer=desired.committer,
+                signer=desired.signer,
             ),
         )
 

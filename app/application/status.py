@@ -54,6 +54,8 @@ class SourceStatus:
     checked_at: datetime | None
     problems: tuple[Mapping[str, Any], ...]
     position: Position
+    signer: Mapping[str, Any] | None = None
+    """Whose signature vouches for the applied commit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,7 @@ def source_status(settings: SourceSettings, row: SourceRow | None, watch: Watch)
         checked_at=watch.checked_at,
         problems=row.problems if row else (),
         position=row.position if row else Position(0),
+        signer=row.signer if row else None,
     )
 
 

@@ -103,6 +103,8 @@ class SourceRow:
     rejected_at: datetime | None
     problems: tuple[Mapping[str, Any], ...]
     position: Position
+    signer: Mapping[str, Any] | None = None
+    """Members of the ``Signer`` who vouches for the applied commit; None if none was demanded."""
 
 
 def _empty() -> Mapping[str, Any]:

@@ -17,6 +17,7 @@ from app.application.run_fixtures import (
     run_fixture,
 )
 from app.bootstrap.ambient import new_id, utc_now
+from app.bootstrap.forges import signature_check
 from app.bootstrap.packages import ignore_progress, package_cache
 from app.bootstrap.storage import Storage
 from app.domain.errors import Rejected, Stalled
@@ -66,6 +67,7 @@ async def open_engine(
             branch=source.branch,
             path=source.path,
             mirror_dir=_mirror_dir(settings, source),
+            signatures=signature_check(settings),
         )
         with contextlib.closing(repository):
             reconciler = Reconciler(

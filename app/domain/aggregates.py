@@ -21,6 +21,8 @@ from eventsourcing.domain import (
     MetaDomainEvent,
 )
 
+from app.domain.signers import Signer
+
 Origin = Literal["git", "api", "dashboard", "cli", "system"]
 
 
@@ -36,7 +38,7 @@ class Commit:
     sha: str
     author: str
     committer: str
-    signer: str | None = None
+    signer: Signer | None = None
 
 
 @dataclass(frozen=True, slots=True)

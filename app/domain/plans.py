@@ -12,6 +12,7 @@ from app.domain.definitions import TriggerDefinition
 from app.domain.fixtures import Fixture
 from app.domain.outcomes import Language
 from app.domain.revisions import CommitSha, Digest, TreeSha, content_digest, digest_of
+from app.domain.signers import Signer
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,8 @@ class DesiredState:
     """Whether ``hooks`` is everything, so that a hook not in it is gone."""
     triggers: tuple[TriggerDefinition, ...] | None = None
     """What is said about triggers, all of it; None if that has not changed."""
+    signer: Signer | None = None
+    """Who vouches for the commit; None if no signature was demanded."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,6 +145,24 @@ class Objects:
             raise self._processes.failed(f"its history is cut ({said[:200]})")
         return bool(status == 0)
 
+    def first_parents(self, since: str, commit: str, limit: int) -> list[str] | None:
+        """List ``commit`` and its first parents, newest first, that ``since`` did not come after.
+
+        At most ``limit``; None if there is no commit ``since``. Both are full ids.
+        """
+        if self.header(f"{since}^{{commit}}") is None:
+            return None
+        arguments = ["rev-list", "--first-parent", f"--max-count={limit}", commit, f"^{since}"]
+        process = self._processes.start(arguments, None)
+        try:
+            listed, _ = process.proc.communicate()
+            status = process.proc.returncode
+        finally:
+            self._processes.end(process)
+        if status != 0:
+            raise self._processes.failed("its history is cut")
+        return [line.decode() for line in listed.split()]
+
     def close(self) -> None:
         """End the git processes; the next read starts new ones."""
         self._staying.clear()

@@ -11,6 +11,7 @@ from pathlib import Path
 from app.domain.errors import NotFound, Rejected, Stalled
 from app.domain.plans import DesiredState
 from app.domain.revisions import CommitSha, TreeSha, is_commit_sha
+from app.domain.signers import Signer
 from app.domain.toml_documents import printable
 from app.gitops.commits import parse_tag
 from app.gitops.contents import MAX_COMMIT_BYTES, Contents
@@ -18,6 +19,7 @@ from app.gitops.layout import locate
 from app.gitops.mirror import Mirror
 from app.gitops.objects import MissingObject, Objects, Oversized
 from app.gitops.refs import has_branches, is_ref_name, read_head, read_ref
+from app.gitops.signatures.policy import SignatureCheck
 
 READ_SECONDS = 120.0
 """Longest that reading a revision may take; 10,000 hooks take about three seconds."""
@@ -40,12 +42,13 @@ class LocalRepository:
         branch: str,
         path: str,
         mirror_dir: Path,
+        signatures: SignatureCheck | None = None,
     ) -> None:
         """Follow ``branch`` (short or full name) of the repository at ``location``.
 
         ``path`` is the folder in it that holds ``hooks``; empty for the root. ``mirror_dir`` is
-        made when needed. Raises ``Rejected`` for a branch or a path that cannot be; touches no
-        files.
+        made when needed; without ``signatures`` none is demanded. Raises ``Rejected`` for a branch
+        or a path that cannot be; touches no files.
         """
         self._location = location.absolute()
         self._branch = branch.removeprefix("refs/heads/")
@@ -55,6 +58,7 @@ class LocalRepository:
         self._mirror = Mirror(mirror_dir.absolute())
         self._objects = Objects(self._mirror.directory)
         self._contents = Contents(self._objects, self._path)
+        self._signatures = signatures
         self._lock = threading.Lock()
 
     def tip(self) -> CommitSha:
@@ -91,6 +95,17 @@ class LocalRepository:
             f"`{printable(ref)}` is no branch, tag or commit of {self._location}, or it is the "
             "beginning of several."
         )
+
+    def verify(self, commit: CommitSha, since: CommitSha | None) -> Signer | None:
+        """Return who signed ``commit``, or None if the policy demands no signature.
+
+        ``since`` is the commit that was verified last. Raises ``Rejected`` naming every commit that
+        fails the policy, ``Stalled`` when keys or objects cannot be read.
+        """
+        if self._signatures is None:
+            return None
+        with self._reading(READ_SECONDS):
+            return self._signatures.verify(self._objects, commit, since)
 
     def desired(self, commit: CommitSha, since: TreeSha | None) -> DesiredState:
         """Read what ``commit`` says, or only what differs from the subtree ``since``.

@@ -192,12 +192,14 @@ SCHEMAS: Mapping[str, Schema] = {
             "reason": TEXT,
             "since": or_null(TIME),
             "applied": COMMIT,
+            "signer": or_null(reference("Signer")),
             "tip": COMMIT,
             "checked_at": or_null(TIME),
             "problems": list_of(reference("Complaint")),
             "position": POSITION,
         }
     ),
+    "Signer": object_of({"method": TEXT, "fingerprint": TEXT, "principal": TEXT}),
     "Complaint": _COMPLAINT,
     "PlanRequest": object_of(
         {}, optional={"ref": or_null(TEXT | {"minLength": 1, "maxLength": 255})}

@@ -63,6 +63,7 @@ def source_members(status: SourceStatus) -> dict[str, Any]:
         "reason": status.reason,
         "since": status.since,
         "applied": status.applied,
+        "signer": status.signer,
         "tip": status.tip,
         "checked_at": status.checked_at,
         "problems": [_problem_members(problem) for problem in status.problems],

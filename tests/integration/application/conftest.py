@@ -18,6 +18,7 @@ from app.domain.packages import PackageSet
 from app.domain.plans import DesiredHook, DesiredState
 from app.domain.revisions import CommitSha, TreeSha
 from app.domain.secrets import SealedSecret
+from app.domain.signers import Signer
 from app.eventstore.sqlite import sqlite_environment
 from projections.event_log import StoredEventLog
 from projections.live_table import LiveHookTable
@@ -60,6 +61,9 @@ class FakeRepository:
     head: str = ""
     problems: dict[str, tuple[Problem, ...]] = field(default_factory=dict)
     read: list[tuple[str, str | None]] = field(default_factory=list)
+    signers: dict[str, Signer] = field(default_factory=dict)
+    unsigned: dict[str, tuple[Problem, ...]] = field(default_factory=dict)
+    verified: list[tuple[str, str | None]] = field(default_factory=list)
 
     def commit(self, *hooks: DesiredHook, tree: str | None = None) -> str:
         sha = f"{len(self.commits) + 1:040x}"
@@ -74,6 +78,12 @@ class FakeRepository:
         if ref not in self.commits:
             raise NotFound(f"There is no `{ref}`.")
         return CommitSha(ref)
+
+    def verify(self, commit: CommitSha, since: CommitSha | None) -> Signer | None:
+        self.verified.append((commit, since))
+        if commit in self.unsigned:
+            raise Rejected("It is not proven who made it.", problems=self.unsigned[commit])
+        return self.signers.get(commit)
 
     def desired(self, commit: CommitSha, since: TreeSha | None) -> DesiredState:
         self.read.append((commit, since))

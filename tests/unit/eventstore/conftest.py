@@ -13,6 +13,7 @@ from app.domain.errors import Problem
 from app.domain.hooks import Hook
 from app.domain.names import HookName
 from app.domain.secrets import SealedSecret
+from app.domain.signers import Signer
 from app.domain.sources import Source, SyncRun
 from app.domain.triggers import Trigger
 
@@ -31,7 +32,7 @@ META = Meta(
         sha=SHA,
         author="Ada Lovelace <ada@example.org>",
         committer="Grace Hopper <grace@example.org>",
-        signer="SHA256:cGxlYXNlIGRvIG5vdCB0cnVzdCBhdXRob3JzIQ",
+        signer=Signer("ssh", "SHA256:cGxlYXNlIGRvIG5vdCB0cnVzdCBhdXRob3JzIQ", "grace@example.org"),
     ),
 )
 
