@@ -15,6 +15,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    SecretStr,
     ValidationError,
     model_validator,
 )
@@ -129,6 +130,13 @@ class DashboardSettings(BaseModel):
     session_idle: Annotated[int, Field(ge=60, le=30 * 24 * 3600)]
     session_lifetime: Annotated[int, Field(ge=60, le=90 * 24 * 3600)]
     openid: OpenIdSettings
+class WebhookSettings(BaseModel):
+    """One table of ``webhooks``: what a source's forge signs its notices with."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    secrets_file: str = ""
+    secrets: tuple[SecretStr, ...] = ()
 
 
 class Settings(BaseSettings):
@@ -152,6 +160,7 @@ class Settings(BaseSettings):
     gpg_keys: Words
     gpg_fingerprints: Words
     signer_is_committer: bool
+    webhooks: dict[str, WebhookSettings]
     host: str
     port: Annotated[int, Field(ge=0, le=65535)]
     tls_cert: str

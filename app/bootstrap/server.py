@@ -27,6 +27,7 @@ from app.application.views import ActiveTable
 from app.bootstrap.ambient import cli_meta, new_id, utc_now
 from app.bootstrap.backup import serving
 from app.bootstrap.engine import Engine, open_engine
+from app.bootstrap.forges import webhook_desk
 from app.bootstrap.listening import Server, bound_socket
 from app.bootstrap.metrics import CountingJournal, EgressCollector, StateCollector, expose
 from app.bootstrap.packages import keep_installed
@@ -202,6 +203,11 @@ async def open_services(storage: Storage) -> AsyncIterator[WebServices]:
                 sign_in=sign_in,
                 address=settings.address,
                 clock=utc_now,
+                webhooks=webhook_desk(
+                    settings,
+                    {engine.source.id: engine.source.branch},
+                    lambda _: engine.watcher.hint(),
+                ),
             )
             for task in (*running, starting):
                 task.cancel()

@@ -28,6 +28,7 @@ from app.web.oauth import ISSUE_TOKEN, TokenEndpoint
 from app.web.openapi import openapi_document
 from app.web.problems import problem_answer
 from app.web.services import WebServices
+from app.web.webhooks import RECEIVE_WEBHOOK, WebhookEndpoint
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *hooks.ENDPOINTS,
@@ -50,6 +51,7 @@ MANAGEMENT: tuple[ManagementEndpoint, ...] = (
 OPERATIONS: tuple[Operation, ...] = (
     INVOKE,
     ISSUE_TOKEN,
+    RECEIVE_WEBHOOK,
     *(endpoint.operation for endpoint in ENDPOINTS),
     *(endpoint.operation for endpoint in MANAGEMENT),
 )
@@ -69,6 +71,7 @@ def build_router(services: WebServices) -> InvokeFirst:
     by_path: dict[str, dict[str, ASGIApp]] = {
         INVOKE.path: {INVOKE.method: invoke},
         ISSUE_TOKEN.path: {ISSUE_TOKEN.method: TokenEndpoint(services)},
+        RECEIVE_WEBHOOK.path: {RECEIVE_WEBHOOK.method: WebhookEndpoint(services)},
     }
     for endpoint in ENDPOINTS:
         operation = endpoint.operation

@@ -34,6 +34,7 @@ from app.web.schema_parts import (
     reference,
     words,
 )
+from app.web.webhook_schemas import WEBHOOK_SCHEMAS
 
 _RAN = {"outcome": words(OutcomeKind), "ran_ms": NUMBER}
 _CHAIN = list_of(reference("ChainStep")) | {"description": "In a chain: each hook that ran."}
@@ -279,5 +280,6 @@ SCHEMAS: Mapping[str, Schema] = {
     ),
     **OAUTH_SCHEMAS,
     **COMMIT_SCHEMAS,
+    **WEBHOOK_SCHEMAS,
 }
 """Every schema, by name."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TypeVar
 
 import anyio
@@ -16,6 +17,7 @@ from app.application.hook_writer import HookWriter
 from app.application.invoke import Invoker
 from app.application.issue_tokens import TokenIssuer
 from app.application.ports import AuditLog, Clock, HookTable, Journal
+from app.application.receive_webhooks import WebhookDesk
 from app.application.reconcile import SyncResult
 from app.application.run_draft import DraftRunner
 from app.application.sign_in import SignIn
@@ -27,6 +29,10 @@ T = TypeVar("T")
 
 READ_THREADS = 8
 """Queries that run at once; more wait in line, so that reports leave threads to the sync."""
+
+
+def _no_webhooks() -> WebhookDesk:
+    return WebhookDesk({}, lambda: datetime.min.replace(tzinfo=UTC))
 
 
 def _own_threads() -> anyio.CapacityLimiter:
@@ -64,6 +70,7 @@ class WebServices:
     address: str
     """Where people and programs reach the server, without a slash at the end."""
     clock: Clock
+    webhooks: WebhookDesk = field(default_factory=_no_webhooks)
     read_threads: anyio.CapacityLimiter = field(default_factory=_own_threads)
 
     async def read(self, question: Callable[[], T]) -> T:

@@ -22,6 +22,7 @@ OPEN = {
     "/.well-known/jwks.json",
     "/.well-known/oauth-authorization-server",
     "/.well-known/openid-configuration",
+    "/webhooks/{forge}/{source}",  # signed instead
 }
 
 

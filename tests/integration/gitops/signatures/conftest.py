@@ -110,8 +110,8 @@ class Workshop:
     roots: dict[str, Any] = field(default_factory=dict)
     opened: list[LocalRepository] = field(default_factory=list)
     make_key: type[SshKey] = SshKey
-    with_signature: Callable[..., bytes] = staticmethod(with_signature)
-    armoured: Callable[..., bytes] = staticmethod(armoured)
+    with_signature: Callable[..., bytes] = with_signature
+    armoured: Callable[..., bytes] = armoured
 
     def allow(self, *lines: str) -> None:
         file = self.folder / "allowed_signers"
