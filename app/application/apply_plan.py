@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 from app.application.ledger import Ledger
+from app.application.ports import Vault
 from app.domain.aggregates import Root
 from app.domain.errors import NotFound
 from app.domain.hooks import Hook
 from app.domain.names import HookName
 from app.domain.outcomes import Language
 from app.domain.plans import Change, ChangeKind, DesiredHook, Plan
+from app.domain.secret_changes import PURPOSE, SecretChange, SecretChangeKind
 from app.domain.triggers import Trigger
 
 A = TypeVar("A", bound=Root)
@@ -20,14 +22,19 @@ A = TypeVar("A", bound=Root)
 class PlanApplication:
     """One transaction's work on aggregates: ``apply`` changes, then read the two lists."""
 
-    def __init__(self, ledger: Ledger, created: Mapping[str, str], owner: str) -> None:
+    def __init__(
+        self, ledger: Ledger, vault: Vault, created: Mapping[str, str], owner: str
+    ) -> None:
         """Begin; ``created`` are the ids of the hooks that the plan creates, by name."""
         self._ledger = ledger
+        self._vault = vault
         self._created = created
         self._owner = owner
         self._loaded: dict[str, Root] = {}
         self.destroyed_keys: list[str] = []
         """Data keys that lost their secret; to be destroyed once the transaction is stored."""
+        self.made_keys: list[str] = []
+        """Data keys of new secrets; to be destroyed if it is not stored."""
 
     @property
     def aggregates(self) -> tuple[Root, ...]:
@@ -47,6 +54,21 @@ class PlanApplication:
         }
         for change in plan.changes:
             steps[change.kind](change)
+        for secret in plan.secrets:
+            self._change_secret(secret)
+
+    def _change_secret(self, change: SecretChange) -> None:
+        hook_id = change.hook_id or self._created[change.hook]
+        hook = self._existing(hook_id, change.hook)
+        if change.kind is SecretChangeKind.REMOVED:
+            self.destroyed_keys.append(hook.remove_secret(change.name))
+            return
+        value = self._vault.reveal(PURPOSE, change.sealed).decode()
+        sealed = self._vault.seal(hook_id, change.name, value)
+        self.made_keys.append(sealed.key_id)
+        replaced = hook.set_secret(sealed)
+        if replaced is not None:
+            self.destroyed_keys.append(replaced)
 
     def _retire(self, change: Change) -> None:
         hook = self._hook(change)
@@ -108,9 +130,12 @@ class PlanApplication:
             held.reserve(hook_id)
 
     def _hook(self, change: Change) -> Hook:
-        found = self._load(Hook, Hook.create_id(change.hook_id or ""))
+        return self._existing(change.hook_id or "", change.name)
+
+    def _existing(self, hook_id: str, name: str) -> Hook:
+        found = self._load(Hook, Hook.create_id(hook_id))
         if found is None:
-            raise NotFound(f"There is no hook `{change.name}` ({change.hook_id}).")
+            raise NotFound(f"There is no hook `{name}` ({hook_id}).")
         return found
 
     def _trigger(self, trigger: str) -> Trigger:

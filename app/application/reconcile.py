@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import enum
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import anyio
 import anyio.to_thread
@@ -23,12 +24,14 @@ from app.application.revisions import (
     active_hook,
     active_triggers,
     desired_contract,
+    revision_meta,
     scripts_to_check,
 )
 from app.application.run_fixtures import failing_fixtures
+from app.application.sealed_secrets import SealedSecrets
 from app.application.versions import versions_to_come
 from app.application.views import ActiveTable, SourceRow
-from app.domain.aggregates import Commit, Meta
+from app.domain.aggregates import Meta
 from app.domain.errors import HookledgerError, Problem, Rejected, Transient
 from app.domain.planning import plan
 from app.domain.plans import ChangeKind, DesiredState, Plan
@@ -86,6 +89,7 @@ class Reconciler:
         runner: Runner,
         packages: Packages,
         vault: Vault,
+        secrets: SealedSecrets,
         new_id: Callable[[], str],
     ) -> None:
         self._source = source
@@ -95,6 +99,7 @@ class Reconciler:
         self._runner = runner
         self._packages = packages
         self._vault = vault
+        self._secrets = secrets
         self._new_id = new_id
         self._running = anyio.Lock()
 
@@ -177,6 +182,10 @@ class Reconciler:
         except Rejected as refusal:
             problems += refusal.problems
             planned = Plan(desired.commit, desired.tree, ())
+        else:
+            added = partial(self._secrets.added, desired, planned, table)
+            planned, refused = await anyio.to_thread.run_sync(added)
+            problems += refused
         problems += await self._runner.check(list(scripts_to_check(desired, table)))
         if install:
             problems += await install_for(self._packages, desired.hooks)
@@ -201,13 +210,16 @@ class Reconciler:
     ) -> Position | None:
         """Record the plan; None if the ledger moved on since it was decided.
 
-        The head is compared after loading, so what was loaded is what the plan was decided on;
-        what changes between here and the save has another version and is refused by the store.
+        The head is compared after loading, so that was what the plan was decided on; what changes
+        between here and the save has another version and is refused by the store.
         """
-        destroyed: list[str] = []
+        attempts: list[PlanApplication] = []
 
         def command() -> Position | None:
-            work = PlanApplication(self._ledger, created, self._source.owner)
+            if attempts:
+                self._destroy(attempts[-1].made_keys)  # it lost a race, so nothing was stored
+            work = PlanApplication(self._ledger, self._vault, created, self._source.owner)
+            attempts.append(work)
             try:
                 work.apply(planned)
             except HookledgerError:
@@ -224,16 +236,20 @@ class Reconciler:
             )
             if self._ledger.head() != seen:
                 return None
-            destroyed[:] = work.destroyed_keys
             return self._ledger.record(*work.aggregates, run, source)
 
-        position = self._ledger.attempt(self._meta(desired), command)
-        if position is not None and destroyed:
-            self._vault.destroy(destroyed)
+        position = self._ledger.attempt(revision_meta(self._source.id, desired), command)
+        work = attempts[-1]
+        self._destroy(work.made_keys if position is None else work.destroyed_keys)
         return position
 
+    def _destroy(self, keys: Collection[str]) -> None:
+        if keys:
+            self._vault.destroy(keys)
+
     def _run_of(self, desired: DesiredState, planned: Plan) -> SyncRun:
-        changes = [change.described() for change in planned.changes]
+        changes: list[dict[str, Any]] = [change.described() for change in planned.changes]
+        changes += [{"kind": "secret"} | change.described() for change in planned.secrets]
         run = self._ledger.find(SyncRun, SyncRun.create_id(self._source.id, desired.commit))
         if run is None:
             return SyncRun(source=self._source.id, commit=desired.commit, changes=changes)
@@ -274,21 +290,6 @@ class Reconciler:
 
     def _same_place(self, row: SourceRow) -> bool:
         return (row.location, row.path) == (self._source.location, self._source.path)
-
-    def _meta(self, desired: DesiredState) -> Meta:
-        return Meta(
-            actor=self._source.owner,
-            origin="git",
-            correlation_id=desired.commit,
-            reason=desired.message or None,
-            commit=Commit(
-                source=self._source.id,
-                sha=desired.commit,
-                author=desired.author,
-                committer=desired.committer,
-                signer=desired.signer,
-            ),
-        )
 
     def _in_repository(self, problem: Problem) -> Problem:
         """Name files as the repository's root sees them."""

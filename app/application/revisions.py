@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from app.application.contracts import contract_in
 from app.application.views import ActiveTable, HookRow
+from app.domain.aggregates import Commit, Meta
 from app.domain.contracts import TriggerContract
 from app.domain.outcomes import ScriptToCheck
 from app.domain.plans import ActiveHook, ActiveTrigger, DesiredHook, DesiredState
@@ -62,3 +63,20 @@ def desired_contract(desired: DesiredState, table: ActiveTable, trigger: str) ->
         return contract_in(table, trigger)
     said = {definition.id: definition.text for definition in desired.triggers}
     return contract_of(trigger, said.get(trigger))
+
+
+def revision_meta(source: str, desired: DesiredState) -> Meta:
+    """Say who changes what a commit changes: the source; author and committer are claims."""
+    return Meta(
+        actor=f"source:{source}",
+        origin="git",
+        correlation_id=desired.commit,
+        reason=desired.message or None,
+        commit=Commit(
+            source=source,
+            sha=desired.commit,
+            author=desired.author,
+            committer=desired.committer,
+            signer=desired.signer,
+        ),
+    )

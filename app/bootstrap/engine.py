@@ -16,10 +16,11 @@ from app.application.run_fixtures import (
     install_packages,
     run_fixture,
 )
+from app.application.sealed_secrets import SealedSecrets
 from app.bootstrap.ambient import new_id, utc_now
 from app.bootstrap.forges import signature_check
 from app.bootstrap.packages import ignore_progress, package_cache
-from app.bootstrap.storage import Storage
+from app.bootstrap.storage import Storage, open_age_identities
 from app.domain.errors import Rejected, Stalled
 from app.domain.outcomes import LogLine
 from app.domain.packages import OnInstall
@@ -34,6 +35,7 @@ from app.runtime.dependencies.cache import PackageCache
 from app.runtime.egress.gateway import Gateway
 from app.runtime.node_binary import find_node
 from app.runtime.runner import IsolatedRunner
+from app.vault.age import AgeIdentities
 from config.settings import Settings, load_settings
 
 
@@ -49,6 +51,7 @@ class Engine:
     reconciler: Reconciler
     watcher: Watcher
     committer: FileCommitter
+    age: AgeIdentities
 
 
 @contextlib.asynccontextmanager
@@ -69,7 +72,7 @@ async def open_engine(
             mirror_dir=_mirror_dir(settings, source),
             signatures=signature_check(settings),
         )
-        with contextlib.closing(repository):
+        with contextlib.closing(repository), open_age_identities(settings, storage.vault) as age:
             reconciler = Reconciler(
                 source,
                 repository=repository,
@@ -78,6 +81,7 @@ async def open_engine(
                 runner=runner,
                 packages=packages,
                 vault=storage.vault,
+                secrets=SealedSecrets(storage.vault, age),
                 new_id=new_id,
             )
 
@@ -101,7 +105,7 @@ async def open_engine(
                 sync=reconciler.sync,
             )
             yield Engine(
-                storage, source, runner, packages, repository, reconciler, watcher, committer
+                storage, source, runner, packages, repository, reconciler, watcher, committer, age
             )
 
 

@@ -203,6 +203,7 @@ async def open_services(storage: Storage) -> AsyncIterator[WebServices]:
                 sign_in=sign_in,
                 address=settings.address,
                 clock=utc_now,
+                recipient=lambda: engine.age.recipient,
                 webhooks=webhook_desk(
                     settings,
                     {engine.source.id: engine.source.branch},

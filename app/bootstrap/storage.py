@@ -24,6 +24,7 @@ from app.journal.retention import Retention
 from app.journal.sqlite import SqliteJournal
 from app.queue.sqlite import SqliteQueue
 from app.sessions.sqlite import SqliteSessions
+from app.vault.age import AgeIdentities
 from app.vault.sealing import SealingVault
 from app.vault.sealing import open_vault as open_sealing_vault
 from app.vault.signing_keys import SigningKeys
@@ -108,6 +109,18 @@ def open_signing_keys(
         file = settings.data_dir / "signing.db"
         with contextlib.closing(SigningKeys(file, opened, utc_now, lifetime=lifetime)) as keys:
             yield keys
+
+
+@contextlib.contextmanager
+def open_age_identities(
+    settings: Settings | None = None, vault: SealingVault | None = None
+) -> Iterator[AgeIdentities]:
+    """Open the keys that secrets in git are sealed to."""
+    settings = settings or load_settings()
+    with contextlib.nullcontext(vault) if vault else open_vault(settings) as opened:
+        file = settings.data_dir / "age.db"
+        with contextlib.closing(AgeIdentities(file, opened, utc_now)) as identities:
+            yield identities
 
 
 @contextlib.contextmanager

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.progress import Progress
 
-from app.bootstrap.storage import open_signing_keys, open_vault
+from app.bootstrap.sealed_files import files_to_seal_anew
+from app.bootstrap.storage import open_age_identities, open_signing_keys, open_vault
 from app.cli.output import JsonFlag, console, moment, print_json, print_table
+from config.settings import load_settings
 
 group = typer.Typer(help="List and rotate master keys and signing keys.", no_args_is_help=True)
 
@@ -26,17 +28,55 @@ def list_keys(*, as_json: JsonFlag = False) -> None:
     )
 
 
+@group.command("age")
+def list_age(*, as_json: JsonFlag = False) -> None:
+    """List the public keys that secrets in git are sealed to; the newest first."""
+    with open_age_identities() as age:
+        recipients = age.recipients()
+    if as_json:
+        print_json([{"recipient": key.text, "created_at": key.created_at} for key in recipients])
+        return
+    print_table(
+        ("RECIPIENT", "CREATED"),
+        [(key.text, moment(key.created_at)) for key in recipients],
+        empty="No keys.",
+    )
+
+
 @group.command()
-def rotate() -> None:
+def rotate(
+    what: Annotated[
+        Literal["master", "age"],
+        typer.Argument(help="Which key: the master key, or the one that secrets in git are for."),
+    ] = "master",
+) -> None:
     """Add a master key and seal every data key under it; stored secrets need no change.
 
     A running server notices. Keep a copy of the key file elsewhere, then `retire` the old key.
+
+    With `age`, add a key for secrets in git instead, and list the files that should be sealed anew;
+    those sealed to a former key can still be read.
     """
+    if what == "age":
+        _rotate_age()
+        return
     with open_vault() as vault, Progress(console=console) as progress:
         key_id = vault.keyring.rotate().id
         bar = progress.add_task("Sealing data keys again", total=None)
         vault.rewrap(lambda done, total: progress.update(bar, completed=done, total=total))
     console.print(f"Master key `{key_id}` is in use.", markup=False)
+
+
+def _rotate_age() -> None:
+    settings = load_settings()
+    with open_age_identities(settings) as age:
+        recipient = age.rotate()
+        files = list(files_to_seal_anew(settings, age))
+    console.print(f"Secrets are sealed to `{recipient}` from now on.", markup=False)
+    if files:
+        console.print("Seal the values of these files anew (`secrets seal --replace`):")
+    for file in files:
+        console.print(f"  {file}", markup=False, soft_wrap=True)
 
 
 @group.command()

@@ -12,8 +12,11 @@ from app.application.manage_secrets import remove_secret, set_secret
 from app.bootstrap.ambient import cli_meta
 from app.bootstrap.storage import open_storage
 from app.cli.output import JsonFlag, console, print_json, print_table
+from app.cli.seal import seal
 
 group = typer.Typer(help="Set, list and remove secrets of a hook.", no_args_is_help=True)
+
+group.command("seal")(seal)
 
 Hook = Annotated[str, typer.Argument(help="Name or id of a hook.")]
 Name = Annotated[str, typer.Argument(help="Name of the secret.")]

@@ -11,7 +11,8 @@ from app.domain.outcomes import Language
 from app.domain.toml_documents import TomlDocument
 
 KEEP_SECRETS_OUT = (
-    "store it with `hookledger secrets set`, and treat it as leaked: git's history keeps it"
+    "seal it with `hookledger secrets seal`, or store it with `hookledger secrets set`, and treat "
+    "what stands here as leaked: git's history keeps it"
 )
 
 _DURATION = re.compile(r"(?:(?P<ms>[0-9]{1,6})ms|(?P<s>[0-9]{1,3}(?:\.[0-9]{1,3})?)s)\Z")

@@ -12,6 +12,7 @@ from app.domain.definitions import TriggerDefinition
 from app.domain.fixtures import Fixture
 from app.domain.outcomes import Language
 from app.domain.revisions import CommitSha, Digest, TreeSha, content_digest, digest_of
+from app.domain.secret_changes import SecretChange
 from app.domain.signers import Signer
 
 
@@ -31,6 +32,8 @@ class DesiredHook:
     settings: Mapping[str, Any]
     fixtures: tuple[Fixture, ...] = field(default=(), repr=False)
     """Examples that must hold before the hook may go live; read only if its manifest demands it."""
+    sealed: bytes | None = field(default=None, repr=False)
+    """Its file of sealed secrets, if it has one."""
 
     @property
     def enabled(self) -> bool:
@@ -151,11 +154,14 @@ class Plan:
     commit: CommitSha
     tree: TreeSha
     changes: tuple[Change, ...]
+    secrets: tuple[SecretChange, ...] = ()
+    """What happens to secrets, after everything else; their values are the commit's."""
 
     @property
     def digest(self) -> Digest:
         """Names exactly this plan: same commit, same changes, same contents."""
         described = [change.described() | {"content": change.content} for change in self.changes]
+        described += [change.described() for change in self.secrets]
         return digest_of(self.commit.encode(), json.dumps(described, sort_keys=True).encode())
 
     @property

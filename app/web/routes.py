@@ -13,7 +13,7 @@ import orjson
 from starlette.routing import Route, Router, compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.web import commits, history, hooks, journal, oauth, operations, runner, sync
+from app.web import commits, history, hooks, journal, keys, oauth, operations, runner, sync
 from app.web.dashboard.site import Dashboard, is_browser
 from app.web.edge import Edge
 from app.web.endpoints import Endpoint, Operation
@@ -38,6 +38,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *commits.ENDPOINTS,
     *journal.ENDPOINTS,
     *oauth.ENDPOINTS,
+    *keys.ENDPOINTS,
     *operations.ENDPOINTS,
 )
 

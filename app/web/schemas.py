@@ -221,6 +221,7 @@ SCHEMAS: Mapping[str, Schema] = {
             "digest": TEXT | {"description": "Names exactly this plan."},
             "counts": {"type": "object", "additionalProperties": COUNT},
             "changes": list_of(reference("Change")),
+            "secrets": list_of(object_of({"hook": TEXT, "name": TEXT, "kind": TEXT})),
         }
     ),
     "Change": object_of(

@@ -22,6 +22,7 @@ from app.application.reconcile import SyncResult
 from app.application.run_draft import DraftRunner
 from app.application.sign_in import SignIn
 from app.application.status import Readiness, SourceStatus
+from app.domain.errors import NotFound
 from app.domain.plans import Plan
 from app.web.rate_limits import RateLimits
 
@@ -33,6 +34,10 @@ READ_THREADS = 8
 
 def _no_webhooks() -> WebhookDesk:
     return WebhookDesk({}, lambda: datetime.min.replace(tzinfo=UTC))
+
+
+def _no_recipient() -> str:
+    raise NotFound("This server has no key to seal secrets for.")
 
 
 def _own_threads() -> anyio.CapacityLimiter:
@@ -71,6 +76,8 @@ class WebServices:
     """Where people and programs reach the server, without a slash at the end."""
     clock: Clock
     webhooks: WebhookDesk = field(default_factory=_no_webhooks)
+    recipient: Callable[[], str] = _no_recipient
+    """To whom secrets are sealed that are committed. Blocking; called from a thread."""
     read_threads: anyio.CapacityLimiter = field(default_factory=_own_threads)
 
     async def read(self, question: Callable[[], T]) -> T:

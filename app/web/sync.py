@@ -89,6 +89,7 @@ def plan_members(planned: Plan) -> dict[str, Any]:
         "digest": planned.digest,
         "counts": planned.counts,
         "changes": [_change_members(change) for change in planned.changes],
+        "secrets": [change.described() for change in planned.secrets],
     }
 
 

@@ -1,4 +1,4 @@
-"""JSON Schemas of what forges send and are answered."""
+"""JSON Schemas of what forges and authors exchange with us beside hooks: notices and keys."""
 
 from __future__ import annotations
 
@@ -10,5 +10,6 @@ from app.web.schema_parts import TEXT, object_of, words
 
 WEBHOOK_SCHEMAS: Mapping[str, dict[str, Any]] = {
     "WebhookReceipt": object_of({"status": words(ReceiptStatus), "reason": TEXT}),
+    "AgeKey": object_of({"recipient": TEXT}),
     "WebhookNotice": {"description": "What the forge sends; only the branch's name is looked at."},
 }

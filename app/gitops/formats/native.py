@@ -11,6 +11,7 @@ from app.domain.fixtures import FIXTURES, Fixture, parse_fixture
 from app.domain.manifests import DEFAULT_SCRIPTS, MANIFEST, TESTS, parse_manifest
 from app.domain.plans import DesiredHook
 from app.domain.repository_settings import ManifestDefaults
+from app.domain.sealed_files import SEALED_FILE
 from app.gitops.comparison import MAX_TREE_BYTES, HookFolder
 from app.gitops.objects import Objects, Oversized
 from app.gitops.trees import EntryKind, parse_tree
@@ -36,6 +37,8 @@ def read_hooks(
         try:
             manifest = files[MANIFEST]
             hook = parse_manifest(folder.path, manifest, files, known_triggers, defaults)
+            if SEALED_FILE in folder.files:
+                hook = replace(hook, sealed=files[SEALED_FILE])
             hooks.append(_with_fixtures(objects, folder, hook))
         except Rejected as refusal:
             problems += refusal.problems

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,6 +13,7 @@ import pytest
 
 from app.application.ledger import Ledger
 from app.application.reconcile import Reconciler, SourceSettings
+from app.application.sealed_secrets import SealedSecrets
 from app.domain.errors import HookledgerError, NotFound, Problem, Rejected
 from app.domain.outcomes import Call, HookVersion, Outcome, OutcomeKind, ScriptToCheck
 from app.domain.packages import PackageSet
@@ -20,6 +22,7 @@ from app.domain.revisions import CommitSha, TreeSha
 from app.domain.secrets import SealedSecret
 from app.domain.signers import Signer
 from app.eventstore.sqlite import sqlite_environment
+from app.vault.age import AgeIdentities
 from projections.event_log import StoredEventLog
 from projections.live_table import LiveHookTable
 from projections.sqlite import SQLiteDatabase
@@ -182,6 +185,7 @@ class World:
     vault: FakeVault
     reconciler: Reconciler
     another_server: Callable[[], Reconciler]
+    age: AgeIdentities
     make_hook: Callable[..., DesiredHook] = make_hook
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
@@ -208,6 +212,7 @@ def world(tmp_path: Path) -> Iterator[World]:
     ledger.add_waker(hooks.wake)
     hooks.start()
     repository, runner, vault = FakeRepository(), FakeRunner(), FakeVault()
+    age = AgeIdentities(tmp_path / "age.db", vault, lambda: datetime(2026, 11, 20, tzinfo=UTC))
     packages = FakePackages()
     ids = iter(f"01J{number:023d}" for number in range(100_000))
 
@@ -220,6 +225,7 @@ def world(tmp_path: Path) -> Iterator[World]:
             runner=runner,
             packages=packages,
             vault=vault,
+            secrets=SealedSecrets(vault, age),
             new_id=lambda: next(ids),
         )
 
@@ -235,8 +241,10 @@ def world(tmp_path: Path) -> Iterator[World]:
             vault,
             make_reconciler(),
             make_reconciler,
+            age,
         )
     finally:
         hooks.stop()
+        age.close()
         database.close()
         ledger.close()

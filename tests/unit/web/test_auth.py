@@ -22,6 +22,7 @@ OPEN = {
     "/.well-known/jwks.json",
     "/.well-known/oauth-authorization-server",
     "/.well-known/openid-configuration",
+    "/v1/keys/age",
     "/webhooks/{forge}/{source}",  # signed instead
 }
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -184,3 +185,9 @@ def test_a_websocket_is_closed(site: Any) -> None:
     scope = {"type": "websocket", "path": "/v1/logs", "headers": [], "query_string": b""}
     asyncio.run(build_app(site.services)(scope, receive, send))
     assert [message["type"] for message in sent] == ["websocket.close"]
+
+
+def test_the_key_to_seal_secrets_with_is_public(site: Any) -> None:
+    assert site.get("/v1/keys/age", token=None).status_code == 404
+    site.services = replace(site.services, recipient=lambda: "age1abc")
+    assert site.get("/v1/keys/age", token=None).json() == {"recipient": "age1abc"}

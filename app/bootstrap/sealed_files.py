@@ -1,0 +1,35 @@
+"""Which committed files of secrets are sealed to a former key."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from app.bootstrap.engine import source_settings
+from app.domain.sealed_files import SEALED_FILE, parts_of
+from app.gitops.source import LocalRepository
+from app.vault.age import AgeIdentities
+from config.settings import Settings
+
+
+def files_to_seal_anew(settings: Settings, age: AgeIdentities) -> Iterator[str]:
+    """Name each file at the branch's tip that the current identity cannot open whole.
+
+    Raises ``Stalled`` when the repository cannot be read, ``Rejected`` when its tip is not valid.
+    """
+    source = source_settings(settings)
+    repository = LocalRepository(
+        location=Path(source.location),
+        branch=source.branch,
+        path=source.path,
+        mirror_dir=settings.data_dir / "mirrors" / source.id,
+    )
+    with contextlib.closing(repository):
+        desired = repository.desired(repository.tip(), None)
+    for hook in desired.hooks:
+        if hook.sealed is None:
+            continue
+        file = f"{hook.path}/{SEALED_FILE}"
+        if not all(age.is_current(part) for part in parts_of(file, hook.sealed)):
+            yield f"{source.path}/{file}" if source.path else file
