@@ -139,6 +139,17 @@ class WebhookSettings(BaseModel):
     secrets: tuple[SecretStr, ...] = ()
 
 
+class StatusSettings(BaseModel):
+    """One table of ``statuses``: where a source's forge is told how commits stand."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    forge: Literal["github", "gitlab", "gitea", "forgejo"]
+    api: Annotated[str, Field(pattern=r"^(https://|http://(localhost|127\.0\.0\.1)[:/])[^\s?#@]+$")]
+    repository: Annotated[str, Field(pattern=r"^\.?\w[\w.-]*(/\.?\w[\w.-]*)*$")]
+    token_file: Annotated[str, Field(min_length=1)]
+
+
 class Settings(BaseSettings):
     """Typed values; frozen, so that what was read at start stays true."""
 
@@ -161,6 +172,7 @@ class Settings(BaseSettings):
     gpg_fingerprints: Words
     signer_is_committer: bool
     webhooks: dict[str, WebhookSettings]
+    statuses: dict[str, StatusSettings]
     host: str
     port: Annotated[int, Field(ge=0, le=65535)]
     tls_cert: str

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from app.application.commit_statuses import CommitStatus, StatusAt, status_after, status_of_tip
 from app.application.receive_webhooks import WebhookDesk, WebhookTarget
+from app.application.views import SourceRow
 from app.bootstrap.ambient import utc_now
+from app.bootstrap.storage import Storage
 from app.domain.errors import Stalled
+from app.domain.revisions import Position
+from app.domain.sources import Source
+from app.gitops.forges.outbox import Outbox
+from app.gitops.forges.reporter import StatusReporter, StatusTarget
 from app.gitops.signatures.policy import SignatureCheck, TrustRoots
+from app.gitops.watcher import WatcherStatus
 from config.settings import Settings, WebhookSettings
 
 _SHORTEST_SECRET = 16
@@ -42,6 +51,75 @@ def webhook_desk(
         read()
         targets[source] = WebhookTarget(branches[source], read, partial(hint, source))
     return WebhookDesk(targets, utc_now)
+
+
+@contextlib.contextmanager
+def open_status_reporters(
+    settings: Settings, storage: Storage, watched: Mapping[str, Callable[[], WatcherStatus]]
+) -> Iterator[Sequence[StatusReporter]]:
+    """Make a reporter for each source whose forge is told; ``watched`` are the followed sources.
+
+    Raises ``Stalled`` for a source that is not followed.
+    """
+    if not settings.statuses:
+        yield ()
+        return
+    for source in settings.statuses:
+        if source not in watched:
+            raise Stalled(f"[statuses.{source}] is for a source that is not followed.")
+    outbox = Outbox(settings.data_dir / "statuses.db", utc_now)
+    with contextlib.closing(outbox):
+        yield [
+            _reporter(settings, storage, outbox, source, seen)
+            for source, seen in watched.items()
+            if source in settings.statuses
+        ]
+
+
+def _reporter(
+    settings: Settings,
+    storage: Storage,
+    outbox: Outbox,
+    source: str,
+    watched: Callable[[], WatcherStatus],
+) -> StatusReporter:
+    configured = settings.statuses[source]
+    public = settings.public_url.rstrip("/")
+
+    def row() -> SourceRow | None:
+        return storage.hooks.table.sources.get(source)
+
+    def look() -> CommitStatus | None:
+        seen = watched()
+        return status_of_tip(seen.tried, seen.settled, seen.last_error, row())
+
+    def read(after: Position, limit: int) -> Sequence[StatusAt]:
+        stream = Source.create_id(source)
+        return [
+            StatusAt(fact.position, status_after(fact.event) if fact.stream == stream else None)
+            for fact in storage.log.select(after, limit)
+        ]
+
+    def start() -> Position:
+        """Begin with how the source stands now: nobody asks for the statuses of all its history."""
+        known = row()
+        return Position(known.position - 1 if known else 0)
+
+    return StatusReporter(
+        StatusTarget(
+            source=source,
+            forge=configured.forge,
+            api=configured.api.rstrip("/"),
+            repository=configured.repository.strip("/"),
+            token_file=Path(configured.token_file).expanduser(),
+            link=f"{public}/v1/sync" if public else None,
+        ),
+        outbox,
+        read=read,
+        look=look,
+        start=start,
+        clock=utc_now,
+    )
 
 
 def _secrets(source: str, configured: WebhookSettings) -> Sequence[bytes]:

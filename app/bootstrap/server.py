@@ -27,7 +27,7 @@ from app.application.views import ActiveTable
 from app.bootstrap.ambient import cli_meta, new_id, utc_now
 from app.bootstrap.backup import serving
 from app.bootstrap.engine import Engine, open_engine
-from app.bootstrap.forges import webhook_desk
+from app.bootstrap.forges import open_status_reporters, webhook_desk
 from app.bootstrap.listening import Server, bound_socket
 from app.bootstrap.metrics import CountingJournal, EgressCollector, StateCollector, expose
 from app.bootstrap.packages import keep_installed
@@ -136,10 +136,16 @@ async def open_services(storage: Storage) -> AsyncIterator[WebServices]:
         open_queue(settings, storage.vault) as queue,
         open_signing_keys(settings, storage.vault) as signing,
         open_sign_in(settings) as sign_in,
+        contextlib.ExitStack() as opened,
     ):
         journal = CountingJournal(stored, registry)
         registry.register(StateCollector(storage, queue, stored))
         async with open_engine(storage, journal.log) as engine, asyncio.TaskGroup() as tasks:
+            reporters = opened.enter_context(
+                open_status_reporters(
+                    settings, storage, {engine.source.id: lambda: engine.watcher.status}
+                )
+            )
             registry.register(EgressCollector(engine.runner.egress))
             invoker = Invoker(
                 hooks=storage.hooks,
@@ -169,6 +175,7 @@ async def open_services(storage: Storage) -> AsyncIterator[WebServices]:
                 tasks.create_task(_keep_warm(storage, invoker), name="keep-warm"),
                 tasks.create_task(engine.watcher.run(), name="watch"),
                 tasks.create_task(consumer.run(), name="deliver"),
+                *(tasks.create_task(each.run(), name="statuses") for each in reporters),
             ]
             yield WebServices(
                 invoker=invoker,

@@ -41,6 +41,8 @@ class WatcherStatus:
     last_success: datetime | None = None
     tried: CommitSha | None = None
     """The tip for which reconcile was called last."""
+    settled: CommitSha | None = None
+    """The tip for which it ended last without an error."""
     runs: int = 0
     failures: int = 0
     hints: int = 0
@@ -166,7 +168,7 @@ class Watcher:
         else:
             self._run_error = None
             self._failures_in_row = 0
-            self._status = replace(self._status, last_success=self._clock())
+            self._status = replace(self._status, last_success=self._clock(), settled=tip)
         self._answered = requested
 
     def _failed(self, error: Exception) -> None:

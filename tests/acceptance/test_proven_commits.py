@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="git 
 @pytest.fixture
 def signing(workspace: Any) -> Path:
     """Have git sign with a key that the server allows."""
-    key = workspace.root / "id"
+    key: Path = workspace.root / "id"
     subprocess.run(["ssh-keygen", "-q", "-N", "", "-t", "ed25519", "-f", str(key)], check=True)
     allowed = workspace.root / "allowed_signers"
     allowed.write_text(f"carl@example.com {key.with_name('id.pub').read_text()}")

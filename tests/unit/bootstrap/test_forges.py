@@ -9,7 +9,7 @@ import pytest
 
 from app.bootstrap.forges import signature_check, webhook_desk
 from app.domain.errors import Stalled
-from config.settings import load_settings
+from config.settings import SettingsError, load_settings
 
 
 @pytest.mark.parametrize("mode", ["head", "range"])
@@ -51,3 +51,27 @@ def test_secrets_of_webhooks_come_from_settings_and_file_and_are_read_anew(tmp_p
 def test_a_webhook_nobody_could_use_stops_the_start(webhooks: Any, sentence: str) -> None:
     with pytest.raises(Stalled, match=sentence):
         webhook_desk(load_settings(webhooks=webhooks), {"default": "main"}, lambda _: None)
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        ("api", "http://forge.example.com"),
+        ("api", "https://user:secret@forge.example.com"),
+        ("api", "https://forge.example.com/?a=b"),
+        ("repository", "../../admin"),
+        ("repository", "acme/hooks?x"),
+        ("forge", "sourcehut"),
+        ("token", "in the settings"),
+    ],
+)
+def test_a_forge_that_should_not_be_called_is_no_setting(member: str, value: str) -> None:
+    good = {
+        "forge": "github",
+        "api": "https://api.github.com",
+        "repository": "acme/.github",
+        "token_file": "/t",
+    }
+    assert load_settings(statuses={"default": good}).statuses["default"].forge == "github"
+    with pytest.raises(SettingsError, match="STATUSES"):
+        load_settings(statuses={"default": good | {member: value}})
