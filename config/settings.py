@@ -130,6 +130,8 @@ class DashboardSettings(BaseModel):
     session_idle: Annotated[int, Field(ge=60, le=30 * 24 * 3600)]
     session_lifetime: Annotated[int, Field(ge=60, le=90 * 24 * 3600)]
     openid: OpenIdSettings
+
+
 class WebhookSettings(BaseModel):
     """One table of ``webhooks``: what a source's forge signs its notices with."""
 
@@ -164,6 +166,7 @@ class Settings(BaseSettings):
     source: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
     committer_name: Annotated[str, Field(min_length=1)]
     committer_email: Annotated[str, Field(min_length=1)]
+    committer_key: str
     poll_interval: Annotated[float, Field(ge=0.1, le=3600)]
     verify: Literal["none", "head", "range"]
     allowed_signers: str

@@ -27,6 +27,7 @@ from app.domain.packages import OnInstall
 from app.domain.trigger_catalogue import contract_of
 from app.gitops.local_branch import LocalBranch
 from app.gitops.new_commits import Person
+from app.gitops.signatures.signing import SigningKey
 from app.gitops.source import LocalRepository, current_branch
 from app.gitops.watcher import Watcher
 from app.gitops.worktree import read_worktree
@@ -114,11 +115,13 @@ def _mirror_dir(settings: Settings, source: SourceSettings) -> Path:
 
 
 def _writer(settings: Settings, source: SourceSettings) -> WriteBack:
+    key = settings.committer_key
     return WriteBack(
         _mirror_dir(settings, source),
         LocalBranch(Path(source.location), source.branch),
         Person(settings.committer_name, settings.committer_email),
         utc_now,
+        sign=SigningKey.read(Path(key).expanduser()).sign if key else None,
     )
 
 

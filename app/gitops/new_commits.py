@@ -24,6 +24,8 @@ _FILE, _FOLDER = b"100644", b"40000"
 _FOLDERS = (b"40000", b"040000")
 
 ReadTree = Callable[[str], bytes]
+Sign = Callable[[bytes], bytes]
+"""Returns the armoured signature of a commit without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ def new_commit(
     committer: Person,
     message: str,
     at: datetime,
+    sign: Sign | None = None,
 ) -> NewCommit:
     """Make a commit on ``base`` that sets each of ``files``; None removes one.
 
@@ -81,11 +84,14 @@ def new_commit(
     made: list[StoredObject] = []
     tree = _edited(base_tree, _nested(files), read_tree, made) or _stored("tree", b"", made)
     seconds = f"{int(at.timestamp())} +0000"
-    text = (
+    head = (
         f"tree {tree}\nparent {base}\nauthor {author} {seconds}\ncommitter {committer} {seconds}\n"
-        f"\n{message.strip()}\n"
-    )
-    sha = _stored("commit", text.encode("utf-8", "replace"), made)
+    ).encode("utf-8", "replace")
+    body = f"\n{message.strip()}\n".encode("utf-8", "replace")
+    if sign is not None:
+        signature = sign(head + body).replace(b"\n", b"\n ")
+        head += b"gpgsig " + signature + b"\n"
+    sha = _stored("commit", head + body, made)
     return NewCommit(CommitSha(sha), base, tree, tuple(made))
 
 

@@ -13,7 +13,7 @@ from app.domain.revisions import CommitSha
 from app.gitops.commits import parse_commit
 from app.gitops.comparison import MAX_TREE_BYTES
 from app.gitops.contents import MAX_COMMIT_BYTES
-from app.gitops.new_commits import NewCommit, Person, new_commit, store
+from app.gitops.new_commits import NewCommit, Person, Sign, new_commit, store
 from app.gitops.objects import Kind, Objects, Oversized
 from app.gitops.trees import Entry, EntryKind, parse_tree
 
@@ -41,11 +41,13 @@ class WriteBack:
         branch: Branch,
         committer: Person,
         clock: Callable[[], datetime],
+        sign: Sign | None = None,
     ) -> None:
         self._mirror_dir = mirror_dir
         self._branch = branch
         self._committer = committer
         self._clock = clock
+        self._sign = sign
 
     def read(self, commit: CommitSha, folder: str) -> Mapping[str, bytes]:
         """Return the files below a folder, by their paths from the repository's root.
@@ -93,6 +95,7 @@ class WriteBack:
                 committer=self._committer,
                 message=message,
                 at=self._clock(),
+                sign=self._sign,
             )
         if made.tree == before:
             raise Rejected("Nothing would change: the files are as they are in the repository.")

@@ -52,6 +52,7 @@ from app.domain.people import Session
 from app.domain.plans import DesiredState, Plan
 from app.domain.revisions import CommitSha, Position, TreeSha
 from app.domain.secrets import SealedSecret
+from app.domain.signers import Signer
 from app.domain.tokens import Audiences, VerifiedToken
 from app.web.openapi import openapi_document
 from app.web.rate_limits import RateLimits
@@ -261,6 +262,9 @@ class FakeGitOps:
 
     def resolve(self, ref: str) -> CommitSha:
         return CommitSha(ref)
+
+    def verify(self, commit: CommitSha, since: CommitSha | None) -> Signer | None:
+        raise NotImplementedError
 
     def desired(self, commit: CommitSha, since: TreeSha | None) -> DesiredState:
         raise NotImplementedError

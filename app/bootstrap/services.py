@@ -1,0 +1,149 @@
+"""Everything an endpoint needs, started and ended together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from functools import partial
+from importlib.metadata import version
+
+from prometheus_client import CollectorRegistry
+
+from app.application.hook_versions import versions_of
+from app.application.hook_writer import HookWriter
+from app.application.invoke import Invoker
+from app.application.run_draft import DraftRunner
+from app.application.status import SourceStatus, Watch, source_status
+from app.bootstrap.ambient import new_id, utc_now
+from app.bootstrap.engine import Engine, open_engine
+from app.bootstrap.forges import open_status_reporters, webhook_desk
+from app.bootstrap.metrics import CountingJournal, EgressCollector, StateCollector, expose
+from app.bootstrap.people import open_sign_in
+from app.bootstrap.readiness import readiness
+from app.bootstrap.storage import (
+    Storage,
+    open_journal,
+    open_queue,
+    open_signing_keys,
+)
+from app.bootstrap.tokens import token_desk, token_issuer, trusted_issuers
+from app.bootstrap.upkeep import first_sync, keep_packages, keep_warm
+from app.queue.consumer import Consumer
+from app.queue.schedules import exponential
+from app.web.rate_limits import Rate, RateLimits, limits_of
+from app.web.services import WebServices
+from config.settings import Settings
+
+_START_SECONDS = 30.0
+"""How long the port stays closed for the first sync; a slow registry must not keep it closed."""
+
+
+@contextlib.asynccontextmanager
+async def open_services(storage: Storage) -> AsyncIterator[WebServices]:
+    """Start everything an endpoint needs; on exit deliveries are finished and workers ended."""
+    settings = storage.settings
+    registry = CollectorRegistry()
+    with (
+        open_journal(settings) as stored,
+        open_queue(settings, storage.vault) as queue,
+        open_signing_keys(settings, storage.vault) as signing,
+        open_sign_in(settings) as sign_in,
+        contextlib.ExitStack() as opened,
+    ):
+        journal = CountingJournal(stored, registry)
+        registry.register(StateCollector(storage, queue, stored))
+        async with open_engine(storage, journal.log) as engine, asyncio.TaskGroup() as tasks:
+            reporters = opened.enter_context(
+                open_status_reporters(
+                    settings, storage, {engine.source.id: lambda: engine.watcher.status}
+                )
+            )
+            registry.register(EgressCollector(engine.runner.egress))
+            invoker = Invoker(
+                hooks=storage.hooks,
+                runner=engine.runner,
+                packages=engine.packages,
+                vault=storage.vault,
+                journal=journal,
+                queue=queue,
+                clock=utc_now,
+                new_id=new_id,
+            )
+            looked = asyncio.Event()
+            keeping = tasks.create_task(keep_packages(engine, invoker, looked), name="packages")
+            starting = tasks.create_task(first_sync(engine, looked), name="first-sync")
+            await asyncio.wait({starting}, timeout=_START_SECONDS)
+            consumer = Consumer(
+                queue,
+                invoker.deliver,
+                utc_now,
+                concurrency=settings.queue_concurrency,
+                schedule=exponential(attempts=settings.queue_attempts),
+            )
+            trusted = trusted_issuers(settings)
+            running = [
+                keeping,
+                tasks.create_task(trusted.run(), name="issuer-keys"),
+                tasks.create_task(keep_warm(storage, invoker), name="keep-warm"),
+                tasks.create_task(engine.watcher.run(), name="watch"),
+                tasks.create_task(consumer.run(), name="deliver"),
+                *(tasks.create_task(each.run(), name="statuses") for each in reporters),
+            ]
+            yield WebServices(
+                invoker=invoker,
+                drafts=DraftRunner(
+                    hooks=storage.hooks,
+                    runner=engine.runner,
+                    packages=engine.packages,
+                    vault=storage.vault,
+                    new_id=new_id,
+                ),
+                hooks=storage.hooks,
+                writer=HookWriter(
+                    ledger=storage.ledger,
+                    hooks=storage.hooks,
+                    packages=engine.packages,
+                    vault=storage.vault,
+                    new_id=new_id,
+                ),
+                audit=storage.audit,
+                journal=journal,
+                tokens=token_issuer(settings, signing, storage.hooks, invoker),
+                desk=token_desk(settings, signing, trusted),
+                limits=_rate_limits(settings),
+                sources=partial(_sources, engine),
+                sync_now=engine.reconciler.sync,
+                plan=engine.reconciler.plan,
+                committers={engine.source.id: engine.committer},
+                readiness=partial(readiness, engine, running),
+                metrics=partial(expose, registry),
+                version=version("hookledger"),
+                hook_versions=partial(versions_of, storage.ledger),
+                sign_in=sign_in,
+                address=settings.address,
+                clock=utc_now,
+                recipient=lambda: engine.age.recipient,
+                webhooks=webhook_desk(
+                    settings,
+                    {engine.source.id: engine.source.branch},
+                    lambda _: engine.watcher.hint(),
+                ),
+            )
+            for task in (*running, starting):
+                task.cancel()
+
+
+def _rate_limits(settings: Settings) -> RateLimits:
+    rates = settings.rate_limits.model_dump()
+    return limits_of(
+        {name: None if rate == "unlimited" else Rate(**rate) for name, rate in rates.items()}
+    )
+
+
+def _sources(engine: Engine) -> Sequence[SourceStatus]:
+    seen = engine.watcher.status
+    row = engine.storage.hooks.table.sources.get(engine.source.id)
+    return (
+        source_status(engine.source, row, Watch(seen.tried, seen.last_success, seen.last_error)),
+    )
