@@ -8,7 +8,7 @@ FRONTEND := app/web/dashboard/frontend
 ASSETS := app/web/dashboard/static/manifest.json
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-slow test-clients lint format check bench bench-sample docs lock clean
+.PHONY: help setup run test test-slow test-clients test-browser screenshots chromium lint format check bench bench-sample docs lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -29,7 +29,7 @@ $(ASSETS): $(STAMP) $(shell find $(FRONTEND)/source $(FRONTEND)/*.* -type f)
 run: setup  ## serve the sample hooks on http://127.0.0.1:8080; with TLS=1 on https
 	$(BIN)/hookledger serve --quickstart $(if $(TLS),--local-tls)
 
-test: setup  ## run all tests but the slow ones
+test: setup chromium  ## run all tests but the slow ones
 	$(BIN)/pytest
 
 test-slow: setup  ## run the long versions too: 30 kills during a sync, long soaks
@@ -37,6 +37,18 @@ test-slow: setup  ## run the long versions too: 30 kills during a sync, long soa
 
 test-clients: setup  ## try every version of Auth0's Deploy CLI and SDKs on a server
 	$(BIN)/pytest --all-clients tests/clients
+
+test-browser: setup chromium  ## try every page of the dashboard in Chromium
+	$(BIN)/pytest --run-slow tests/browser
+
+screenshots: setup chromium  ## write docs/images: a picture of each page of the dashboard
+	$(BIN)/pytest --write-screenshots tests/browser/test_screenshots.py
+
+# Without Debian, or without the right to install, the tests in a browser are skipped and say so.
+chromium:
+	@command -v chromium chromium-browser google-chrome >/dev/null \
+		|| { apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium fonts-liberation; } >/dev/null 2>&1 \
+		|| echo 'There is no Chromium, and it cannot be installed; tests in a browser are skipped.'
 
 lint: setup  ## format, style, types and layers, checked
 	$(BIN)/ruff format --check .

@@ -21,15 +21,20 @@ os.environ.update(
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--run-slow", action="store_true", help="run the long versions of tests")
+    parser.addoption("--write-screenshots", action="store_true", help="write docs/images")
     parser.addoption("--all-clients", action="store_true", help="try every version of a client")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect, rather than skip, what `make test-slow` and `make test-clients` are for.
+    """Deselect, rather than skip, what targets of their own are for.
 
     Each has a sample that always runs.
     """
-    options = {"slow": "--run-slow", "matrix": "--all-clients"}
+    options = {
+        "slow": "--run-slow",
+        "matrix": "--all-clients",
+        "screenshots": "--write-screenshots",
+    }
     left_out = {mark for mark, option in options.items() if not config.getoption(option)}
     deselected = [item for item in items if not left_out.isdisjoint(item.keywords)]
     if deselected:

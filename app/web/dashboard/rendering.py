@@ -40,6 +40,7 @@ class Renderer:
             "count": count,
             "milliseconds": milliseconds,
             "share": share,
+            "browser": browser,
             "json": indented,
         }
         self._environment.globals |= {
@@ -94,6 +95,32 @@ def share(value: float | None) -> str:
     if 0 < value < 0.001:  # noqa: PLR2004 (below what is shown)
         return "< 0.1 %"
     return f"{value * 100:.1f} %" if value else "0 %"
+
+
+def browser(agent: str) -> str:
+    """Name the browser and system of a user agent, as far as it says; others claim to be them."""
+    found = next((name for mark, name in _BROWSERS if mark in agent), "")
+    system = next((name for mark, name in _SYSTEMS if mark in agent), "")
+    return " on ".join(filter(None, (found, system))) or agent[:40] or "unknown"
+
+
+_BROWSERS = (
+    ("Edg", "Edge"),
+    ("OPR/", "Opera"),
+    ("Firefox/", "Firefox"),
+    ("Chrome/", "Chromium"),
+    ("Safari/", "Safari"),
+    ("curl/", "curl"),
+)
+_SYSTEMS = (
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Mac OS X", "macOS"),
+    ("Windows", "Windows"),
+    ("Linux", "Linux"),
+)
+"""What they all say stands behind what only some do."""
 
 
 def indented(value: Any) -> str:

@@ -87,7 +87,8 @@ class Dashboard:
 
 
 def is_browser(scope: Scope) -> bool:
-    """Tell whether a page is asked for, rather than a document for a program."""
-    return scope["method"] in ("GET", "HEAD") and "text/html" in Headers(scope=scope).get(
-        "accept", ""
-    )
+    """Tell whether a page, or a part of one, is asked for rather than a document for a program."""
+    if scope["method"] not in ("GET", "HEAD"):
+        return False
+    headers = Headers(scope=scope)
+    return "text/html" in headers.get("accept", "") or headers.get("hx-request") == "true"

@@ -148,5 +148,12 @@ def test_guessing_is_limited(site: Any, browser: Any) -> None:
 
 
 def test_a_script_whose_session_ended_is_told_to_sign_in(browser: Any) -> None:
-    answer = browser.get("/", hx_request="true")
+    answer = browser.get("/", hx_request="true", accept="*/*")
     assert (answer.status_code, answer.headers["hx-redirect"]) == (401, "/login")
+
+
+def test_a_script_gets_the_part_that_it_refreshes(browser: Any) -> None:
+    browser.sign_in()
+    part = browser.get("/", hx_request="true", accept="*/*").text
+    assert part.lstrip().startswith('<div id="live"')
+    assert "<html" not in part

@@ -50,6 +50,7 @@ function compare(holder) {
 }
 
 function start(root) {
+  if (root.matches?.("[data-code]")) show(root);
   root.querySelectorAll("[data-code]").forEach(show);
   root.querySelectorAll("[data-diff]").forEach(compare);
 }

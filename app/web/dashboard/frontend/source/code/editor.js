@@ -26,7 +26,7 @@ function write(area, run, changed) {
     extensions: [
       keymap.of([{ key: "Mod-Enter", run: () => (run(), true) }]),
       keys, writing, looks, nonce, languageOf(area.dataset.write), indentUnit.of(spaces), EditorState.tabSize.of(4),
-      EditorView.contentAttributes.of({ "aria-labelledby": area.getAttribute("aria-labelledby"), spellcheck: "false" }),
+      EditorView.contentAttributes.of({ "aria-labelledby": area.getAttribute("aria-labelledby"), spellcheck: "false", tabindex: "0" }),
       EditorView.updateListener.of((update) => {
         if (!update.docChanged) return;
         area.value = update.state.doc.toString();

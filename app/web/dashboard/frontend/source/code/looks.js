@@ -31,6 +31,8 @@ const frame = EditorView.theme({
   ".cm-cursor": { borderLeftColor: "var(--ink)" },
   "&.cm-focused .cm-matchingBracket": { backgroundColor: "var(--accent-soft)", outline: "1px solid var(--accent)" },
   ".cm-panels, .cm-tooltip": { backgroundColor: "var(--surface)", color: "var(--ink)", borderColor: "var(--line)" },
+  // CodeMirror's own marks are pictures in `data:` addresses, which the page's policy forbids.
+  ".cm-lint-marker-error": { content: "normal", width: "0.6em", height: "0.6em", margin: "0.5em 0.3em 0 0.3em", borderRadius: "50%", backgroundColor: "var(--bad)" },
   ".cm-diagnostic-error": { borderLeftColor: "var(--bad)" },
   ".cm-lintRange-error": { backgroundImage: "none", textDecoration: "underline wavy var(--bad)" },
   ".cm-line.cm-problem": { backgroundColor: "var(--bad-soft)" },

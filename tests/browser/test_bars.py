@@ -1,0 +1,159 @@
+"""What every page must hold to: accessible, light, closed to scripts that are not ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page
+
+AXE = (
+    Path(__file__).resolve().parents[2]
+    / "app/web/dashboard/frontend/node_modules/axe-core/axe.min.js"
+)
+SAMPLE = "block-disposable-mail"
+FAST = ("/", f"/hooks/{SAMPLE}", f"/hooks/{SAMPLE}/edit")
+"""Looked at in the fast selection too."""
+PAGES = [
+    *FAST,
+    *(
+        pytest.param(path, marks=pytest.mark.slow)
+        for path in (
+            "/hooks",
+            f"/hooks/{SAMPLE}/versions",
+            f"/hooks/{SAMPLE}/versions/1",
+            "/new-hook",
+            "/new-hook?trigger=credentials-exchange",
+            "/access",
+            "/hooks/nowhere",
+        )
+    ),
+]
+PAGE_BYTES = 300_000
+ATTACK = "<script>document.title='taken'</script><img src=x onerror=\"document.title='taken'\">"
+
+
+@pytest.fixture
+def signed_in(sample_server: Any, visit: Callable[..., Any]) -> Any:
+    visitor = visit(sample_server)
+    visitor.sign_in()
+    return visitor
+
+
+def violations(page: Page) -> Iterator[str]:
+    page.evaluate(AXE.read_text())
+    found = page.evaluate("axe.run({resultTypes: ['violations']})")
+    for violation in found["violations"]:
+        if violation["impact"] in ("serious", "critical"):
+            places = [node["target"] for node in violation["nodes"]]
+            why = violation["nodes"][0]["failureSummary"]
+            yield f"{violation['id']}: {violation['help']} at {places[:3]}: {why}"
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+@pytest.mark.parametrize("path", PAGES)
+def test_nobody_is_shut_out(signed_in: Any, path: str, colours: str) -> None:
+    signed_in.page.emulate_media(color_scheme=colours, reduced_motion="reduce")
+    page = signed_in.open(path)
+    page.wait_for_load_state("networkidle")
+    assert list(violations(page)) == []
+    if path == "/hooks/nowhere":  # what browsers say of any answer that is 404
+        signed_in.complaints.clear()
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+def test_nobody_is_shut_out_at_the_door(
+    sample_server: Any, visit: Callable[..., Any], colours: str
+) -> None:
+    visitor = visit(sample_server, color_scheme=colours)
+    assert list(violations(visitor.open("/login"))) == []
+
+
+def test_dialogs_and_results_are_for_everybody(signed_in: Any) -> None:
+    page = signed_in.open(f"/hooks/{SAMPLE}")
+    page.get_by_role("button", name="Stop it").first.click()
+    assert list(violations(page)) == []
+    page = signed_in.open(f"/hooks/{SAMPLE}/edit")
+    page.get_by_role("button", name="Run the draft").click()
+    page.get_by_role("region", name="Result").get_by_text("Effects").wait_for()
+    assert list(violations(page)) == []
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_is_small_and_fits_a_phone(
+    sample_server: Any, visit: Callable[..., Any], path: str
+) -> None:
+    visitor = visit(sample_server, viewport={"width": 360, "height": 740})
+    visitor.sign_in()
+    visitor.context.clear_cookies(name="nothing")
+    fresh = visit(
+        sample_server,
+        viewport={"width": 360, "height": 740},
+        storage_state=visitor.context.storage_state(),
+    )
+    session = fresh.context.new_cdp_session(fresh.page)
+    session.send("Network.enable")
+    sizes: list[float] = []
+    session.on("Network.loadingFinished", lambda event: sizes.append(event["encodedDataLength"]))
+    page = fresh.open(path)
+    page.wait_for_load_state("networkidle")
+    assert 0 < sum(sizes) <= PAGE_BYTES
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    if path == "/hooks/nowhere":
+        fresh.complaints.clear()
+
+
+def test_text_that_would_be_a_script_stays_text(
+    sample_server: Any, visit: Callable[..., Any]
+) -> None:
+    visitor = visit(sample_server)
+    visitor.sign_in()
+    page: Page = visitor.open("/new-hook?trigger=post-user-registration")
+    page.locator(".cm-editor").first.wait_for()
+    page.get_by_role("textbox", name="Script").click()
+    page.keyboard.press("Control+a")
+    page.keyboard.insert_text(
+        f"module.exports = function (user, context, cb) {{\n  console.log({ATTACK!r});\n  throw new Error({ATTACK!r});\n}};\n"
+    )
+    page.get_by_role("button", name="Run the draft").click()
+    page.get_by_role("region", name="Result").get_by_text("document.title").first.wait_for()
+    page.get_by_role("button", name="Create", exact=True).click()
+    page.get_by_role("dialog").get_by_label("Name").first.fill("attack")
+    page.get_by_role("dialog").get_by_label("What changes, and why").fill(ATTACK)
+    page.get_by_role("dialog").get_by_role("button", name="Create").click()
+    page.wait_for_url("**/hooks/attack")
+    sample_server.ask(
+        "POST",
+        "/v1/triggers/post-user-registration/invoke",
+        json={"user": {"email": "a@example.com"}, "context": {"connection": {"strategy": "auth0"}}},
+    )
+    for path in ("/", "/hooks", "/hooks/attack", "/hooks/attack/versions/1", "/hooks/attack/edit"):
+        visitor.open(path).wait_for_load_state("networkidle")
+        assert page.title().endswith("· hookledger")
+
+
+def test_a_script_that_gets_into_a_page_does_not_run(signed_in: Any) -> None:
+    page: Page = signed_in.open("/")
+    page.evaluate(
+        """() => {
+            const inline = document.createElement('script');
+            inline.textContent = "document.title = 'taken'";
+            document.body.append(inline);
+            const image = document.createElement('img');
+            image.setAttribute('onerror', "document.title = 'taken'");
+            image.src = '/nothing.png';
+            document.body.append(image);
+            const far = document.createElement('script');
+            far.src = 'https://evil.example/x.js';
+            document.body.append(far);
+        }"""
+    )
+    page.wait_for_load_state("networkidle")
+    assert page.title() == "Overview · hookledger"
+    refused = [
+        complaint for complaint in signed_in.complaints if "Content Security Policy" in complaint
+    ]
+    assert len(refused) >= 3
+    signed_in.complaints.clear()
