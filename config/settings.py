@@ -6,25 +6,28 @@ What each setting means, and why its default is what it is, stands in ``defaults
 from __future__ import annotations
 
 import os
-from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SecretStr,
-    ValidationError,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
+)
+
+from config.tables import (
+    DashboardSettings,
+    Network,
+    RateLimitSettings,
+    StatusSettings,
+    SyncPolicySettings,
+    TrustedIssuerSettings,
+    WebhookSettings,
+    Words,
+    listed,
 )
 
 DEFAULTS = Path(__file__).with_name("defaults.toml")
@@ -47,109 +50,8 @@ _REGISTRY = frozenset(
 )
 
 
-_Network = IPv4Network | IPv6Network
-
-
 class SettingsError(Exception):
     """A setting is missing, unknown or has a value that cannot be."""
-
-
-def _listed(value: Any) -> Any:
-    """Split what stands in one variable of the environment at its commas and blanks."""
-    return value.replace(",", " ").split() if isinstance(value, str) else value
-
-
-Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
-"""A list; in the environment with commas or blanks between."""
-
-
-class TrustedIssuerSettings(BaseModel):
-    """One table of ``trusted_issuers``."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
-    issuer: Annotated[str, Field(min_length=1)]
-    jwks: Annotated[str, Field(pattern=r"^(https://|http://(localhost|127\.0\.0\.1)[:/]|[^:]+$)")]
-    audience: Annotated[Words, Field(min_length=1)]
-    scopes: dict[str, tuple[str, ...]] = {}
-
-
-class Rate(BaseModel):
-    """How often a caller may ask: so many requests at once, and so many a second on and on."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    burst: Annotated[int, Field(ge=1, le=1_000_000)]
-    per_second: Annotated[float, Field(gt=0, le=1_000_000)]
-
-
-Limit = Rate | Literal["unlimited"]
-
-
-class RateLimitSettings(BaseModel):
-    """The table ``rate_limits``."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    management: Limit
-    reads: Limit
-    invocations: Limit
-    tokens: Limit
-    failures: Limit
-
-
-class OpenIdSettings(BaseModel):
-    """The table ``dashboard.openid``."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    issuer: Annotated[
-        str, Field(pattern=r"^(https://\S+|http://(localhost|127\.0\.0\.1)[:/]\S*)?$")
-    ]
-    client_id: str
-    client_secret_file: str
-    name: Annotated[str, Field(min_length=1, max_length=60)]
-    scopes: Words
-    subject_claim: Annotated[str, Field(min_length=1)]
-    role_claim: Annotated[str, Field(min_length=1)]
-    roles: dict[str, Literal["viewer", "operator", "admin"]]
-
-    @model_validator(mode="after")
-    def _is_whole(self) -> OpenIdSettings:
-        if self.issuer and not (self.client_id and self.roles):
-            raise ValueError("an issuer needs client_id and roles beside it")
-        return self
-
-
-class DashboardSettings(BaseModel):
-    """The table ``dashboard``."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    session_idle: Annotated[int, Field(ge=60, le=30 * 24 * 3600)]
-    session_lifetime: Annotated[int, Field(ge=60, le=90 * 24 * 3600)]
-    openid: OpenIdSettings
-
-
-class WebhookSettings(BaseModel):
-    """One table of ``webhooks``: what a source's forge signs its notices with."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    secrets_file: str = ""
-    secrets: tuple[SecretStr, ...] = ()
-
-
-class StatusSettings(BaseModel):
-    """One table of ``statuses``: where a source's forge is told how commits stand."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    forge: Literal["github", "gitlab", "gitea", "forgejo"]
-    api: Annotated[str, Field(pattern=r"^(https://|http://(localhost|127\.0\.0\.1)[:/])[^\s?#@]+$")]
-    repository: Annotated[str, Field(pattern=r"^\.?\w[\w.-]*(/\.?\w[\w.-]*)*$")]
-    token_file: Annotated[str, Field(min_length=1)]
 
 
 class Settings(BaseSettings):
@@ -176,6 +78,7 @@ class Settings(BaseSettings):
     signer_is_committer: bool
     webhooks: dict[str, WebhookSettings]
     statuses: dict[str, StatusSettings]
+    sync_policy: SyncPolicySettings
     host: str
     port: Annotated[int, Field(ge=0, le=65535)]
     tls_cert: str
@@ -194,7 +97,7 @@ class Settings(BaseSettings):
     dashboard: DashboardSettings
     isolation: Literal["required", "best-effort"]
     worker_uid_base: Annotated[int, Field(ge=1000, le=4_000_000_000)]
-    egress_private_networks: Annotated[tuple[_Network, ...], NoDecode, BeforeValidator(_listed)]
+    egress_private_networks: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(listed)]
     egress_ca_file: str
     max_workers: Annotated[int, Field(ge=1, le=1000)]
     max_memory: Annotated[str, Field(pattern=r"^([1-9][0-9]*(MiB|GiB)|([1-9][0-9]?|100)%)$")]

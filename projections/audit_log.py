@@ -19,7 +19,7 @@ import msgspec
 from app.application.views import AuditRow
 from app.domain.aggregates import DomainEvent
 from app.domain.hooks import Hook
-from app.domain.sources import Source, SyncRun
+from app.domain.sync_runs import SyncRun
 from projections.event_log import Recorded
 
 _ENVELOPE = frozenset(field.name for field in dataclasses.fields(DomainEvent))
@@ -114,8 +114,11 @@ def _source(fact: Recorded) -> str | None:
 
 def _commit(fact: Recorded) -> str | None:
     match fact.event:
-        case Source.RevisionApplied() | Source.RevisionRejected() | SyncRun.Created():
+        case SyncRun.Created():
             return fact.event.commit
+        case _ if fact.kind == "source":
+            commit = getattr(fact.event, "commit", None)
+            return commit if isinstance(commit, str) else None
         case SyncRun.Repeated():
             return fact.identifier.rpartition("@")[2]
     return None

@@ -14,12 +14,13 @@ from app.application.views import ActiveTable
 from app.domain.aggregates import DomainEvent
 from app.domain.hooks import Hook
 from app.domain.names import HookName
-from app.domain.sources import SyncRun
+from app.domain.sync_runs import SyncRun
 from app.domain.triggers import Trigger
 from projections.draft import Draft, Keys, Step
 from projections.event_log import PoisonEvent, Recorded
 from projections.hook_steps import HOOK_STEPS
 from projections.peer_steps import PEER_STEPS
+from projections.source_steps import SOURCE_STEPS
 from projections.trigger_steps import TRIGGER_STEPS
 
 
@@ -82,6 +83,7 @@ _STEPS: Mapping[str, Step] = {
     **HOOK_STEPS,
     **TRIGGER_STEPS,
     **PEER_STEPS,
+    **SOURCE_STEPS,
     HookName.Created.TOPIC: _no_effect,
     HookName.Reserved.TOPIC: _no_effect,
     HookName.Released.TOPIC: _no_effect,

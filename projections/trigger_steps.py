@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from app.application.acts import Act
 from app.application.views import TriggerRow
 from app.domain.aggregates import DomainEvent
 from app.domain.definitions import TriggerDefinition
 from app.domain.triggers import Trigger
+from projections.acts import act_of
 from projections.draft import Draft, Step
 from projections.event_log import Recorded
 
@@ -21,14 +23,15 @@ def _trigger_created(draft: Draft, fact: Recorded, event: Trigger.Created) -> No
 
 def _hook_enabled(draft: Draft, fact: Recorded, event: Trigger.HookEnabled) -> None:
     for other in event.replaced:
-        _set_enabled(draft, fact, event, other, enabled=False)
+        _replace(draft, fact, event, other)
     _set_enabled(draft, fact, event, event.hook_id, enabled=True)
     left = [each for each in _trigger(draft, fact).hooks if each not in event.replaced]
     _arrange(draft, fact, [*left, event.hook_id], {event.hook_id: event.order})
 
 
 def _hook_disabled(draft: Draft, fact: Recorded, event: Trigger.HookDisabled) -> None:
-    _set_enabled(draft, fact, event, event.hook_id, enabled=False, break_glass=event.break_glass)
+    override = act_of(event, event.until) if event.break_glass else None
+    _set_enabled(draft, fact, event, event.hook_id, enabled=False, override=override)
     _arrange(
         draft, fact, [each for each in _trigger(draft, fact).hooks if each != event.hook_id], {}
     )
@@ -49,6 +52,19 @@ def _definition_removed(draft: Draft, fact: Recorded, _event: Trigger.Definition
     draft.triggers.put(row.id, row)
 
 
+def _replace(draft: Draft, fact: Recorded, event: Trigger.HookEnabled, hook_id: str) -> None:
+    """Disable the hook in whose place another runs; against git, if git did not say so."""
+    row = draft.hooks.get(hook_id)
+    against_git = (
+        row is not None
+        and row.path is not None
+        and bool(row.settings.get("enabled"))
+        and "commit" not in event.meta
+    )
+    override = act_of(event) if against_git else None
+    _set_enabled(draft, fact, event, hook_id, enabled=False, override=override)
+
+
 def _set_enabled(
     draft: Draft,
     fact: Recorded,
@@ -56,12 +72,18 @@ def _set_enabled(
     hook_id: str,
     *,
     enabled: bool,
-    break_glass: bool = False,
+    override: Act | None = None,
 ) -> None:
     row = draft.hooks.get(hook_id)
     if row is None:  # deleted, or created further down in the same transaction
         return
-    row = replace(row, enabled=enabled, break_glass=break_glass, updated_at=event.timestamp)
+    row = replace(
+        row,
+        enabled=enabled,
+        break_glass=override is not None,
+        override=override,
+        updated_at=event.timestamp,
+    )
     if enabled:
         commit = event.meta.get("commit", row.commit)
         row = replace(row, commit=commit, position=fact.position)

@@ -14,7 +14,7 @@ from typing import Any
 import anyio.to_thread
 
 from app.application.ports import SourceRepository, SourceWriter
-from app.application.reconcile import SyncResult
+from app.application.sync_results import SyncResult
 from app.domain.errors import Conflict, Problem, Rejected
 from app.domain.plans import Plan
 from app.domain.revisions import CommitSha

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from app.application.ledger import Ledger
 from app.application.ports import HookTable
 from app.application.views import HookRow
@@ -19,9 +21,12 @@ def find_hook(hooks: HookTable, name_or_id: str) -> HookRow:
     return found
 
 
-def disable_hook(ledger: Ledger, hook_id: str, meta: Meta) -> Position:
+def disable_hook(
+    ledger: Ledger, hook_id: str, meta: Meta, until: datetime | None = None
+) -> Position:
     """Stop a hook at once, whatever git says; it stays off until its content changes in git.
 
+    A hook that git wants enabled comes back at ``until``, if given, once a server sees to it.
     Returns the position to wait for; nothing is recorded if it is disabled already.
     """
 
@@ -30,7 +35,7 @@ def disable_hook(ledger: Ledger, hook_id: str, meta: Meta) -> Position:
         trigger = ledger.find(Trigger, Trigger.create_id(hook.trigger))
         if trigger is None or hook_id not in trigger.enabled:
             return ledger.head()
-        trigger.disable(hook_id, break_glass=bool(hook.settings["enabled"]))
+        trigger.disable(hook_id, break_glass=bool(hook.settings["enabled"]), until=until)
         return ledger.record(trigger)
 
     return ledger.attempt(meta, command)

@@ -85,6 +85,10 @@ class SourceRepository(Protocol):
         """
         ...
 
+    def is_ancestor(self, old: CommitSha, new: CommitSha) -> bool:
+        """Tell whether ``new`` came after ``old``; raise ``Stalled`` when history is cut."""
+        ...
+
 
 class PreparedCommit(Protocol):
     """A commit that the server alone can see."""

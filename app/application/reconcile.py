@@ -1,83 +1,39 @@
-"""Bring the ledger to what a commit says: resolve, read, plan, check, install, apply.
+"""Bring the ledger to what a commit says: resolve, decide, guard, apply.
 
 Level-based: every run starts from the branch's tip and the applied tree, never from a notice. A
-revision is applied whole, in one transaction, or refused whole with every reason.
+revision is applied whole, in one transaction, or refused whole with every reason, or held whole.
 """
 
 from __future__ import annotations
 
-import enum
 import logging
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable
 from functools import partial
-from typing import Any
 
-import anyio
 import anyio.to_thread
 
-from app.application.apply_plan import PlanApplication
-from app.application.install_packages import install_for
+from app.application.compare_table import Drift, compare_table
+from app.application.decide_revision import Decision
 from app.application.ledger import Ledger
-from app.application.ports import HookTable, Packages, Runner, SourceRepository, Vault
-from app.application.revisions import (
-    active_hook,
-    active_triggers,
-    desired_contract,
-    revision_meta,
-    scripts_to_check,
-)
-from app.application.run_fixtures import failing_fixtures
+from app.application.ports import Clock, HookTable, Packages, Runner, SourceRepository, Vault
+from app.application.preview_plan import Preview, preview_plan
+from app.application.roll_back import roll_back
 from app.application.sealed_secrets import SealedSecrets
-from app.application.versions import versions_to_come
+from app.application.suspend_source import is_suspended, resume_source
+from app.application.sync_results import SourceSettings, SyncResult, SyncStatus
+from app.application.sync_stages import Operation, SyncStages
 from app.application.views import ActiveTable, SourceRow
 from app.domain.aggregates import Meta
-from app.domain.errors import HookledgerError, Problem, Rejected, Transient
-from app.domain.planning import plan
-from app.domain.plans import ChangeKind, DesiredState, Plan
-from app.domain.revisions import CommitSha, Position, TreeSha
-from app.domain.sources import Source, SyncRun
+from app.domain.errors import Rejected
+from app.domain.guards import Hold
+from app.domain.plans import Plan
+from app.domain.revisions import CommitSha
 
 _log = logging.getLogger("hookledger.reconcile")
 
-_TABLE_WAIT = 10.0
-"""Seconds the table may take to catch up with the ledger before a run gives up for now."""
-
-
-class SyncStatus(enum.StrEnum):
-    """How a run ended."""
-
-    APPLIED = "applied"
-    UNCHANGED = "unchanged"
-
-
-@dataclass(frozen=True, slots=True)
-class SourceSettings:
-    """Which repository is followed, as the operator configured it."""
-
-    id: str
-    location: str
-    branch: str
-    path: str
-
-    @property
-    def owner(self) -> str:
-        """Owner of the hooks that come from here."""
-        return f"source:{self.id}"
-
-
-@dataclass(frozen=True, slots=True)
-class SyncResult:
-    """What a run did."""
-
-    status: SyncStatus
-    commit: CommitSha
-    position: Position
-    plan: Plan | None
-
 
 class Reconciler:
-    """The use case for one source; a run waits for the one before it."""
+    """The use cases for one source that read its repository; one that changes waits its turn."""
 
     def __init__(
         self,
@@ -90,211 +46,129 @@ class Reconciler:
         packages: Packages,
         vault: Vault,
         secrets: SealedSecrets,
+        clock: Clock,
         new_id: Callable[[], str],
     ) -> None:
         self._source = source
         self._repository = repository
-        self._ledger = ledger
-        self._hooks = hooks
-        self._runner = runner
-        self._packages = packages
-        self._vault = vault
-        self._secrets = secrets
-        self._new_id = new_id
-        self._running = anyio.Lock()
+        self._stages = SyncStages(
+            source,
+            repository=repository,
+            ledger=ledger,
+            hooks=hooks,
+            runner=runner,
+            packages=packages,
+            vault=vault,
+            secrets=secrets,
+            clock=clock,
+            new_id=new_id,
+        )
+        self._drift: Drift | None = None
+
+    @property
+    def operation(self) -> Operation:
+        """What is being done just now."""
+        return self._stages.operation
+
+    @property
+    def drift(self) -> Drift | None:
+        """What the last comparison found; None before the first."""
+        return self._drift
 
     async def plan(self, ref: str | None = None) -> Plan:
-        """Say what applying ``ref`` (default: the branch's tip) would do, and change nothing.
+        """Say what applying ``ref`` would do; see ``preview``."""
+        return (await self.preview(ref)).plan
+
+    async def preview(self, ref: str | None = None) -> Preview:
+        """Say all that applying ``ref`` (default: the branch's tip) would do, and change nothing.
 
         Raises ``NotFound`` for an unknown ref, ``Rejected`` with every problem, ``Stalled`` or
         ``Transient`` when the repository cannot be read.
         """
-        if ref is None:
-            commit = await anyio.to_thread.run_sync(self._repository.tip)
-        else:
-            commit = await anyio.to_thread.run_sync(self._repository.resolve, ref)
-        table = await self._current_table()
-        _, planned = await self._decide(commit, table, since=None, install=False)
-        return planned
+        return await preview_plan(self._stages, ref)
+
+    async def roll_back(self, ref: str, meta: Meta) -> SyncResult:
+        """Put a formerly applied commit in force again; see ``app.application.roll_back``."""
+        return await roll_back(self._stages, ref, meta)
+
+    async def compare(self) -> Drift:
+        """Compare the hook table with the applied commit, and heal; never raises for what fails."""
+        self._drift = await compare_table(self._stages)
+        return self._drift
 
     async def sync(self) -> SyncResult:
-        """Apply the branch's tip, or record why it is refused.
+        """Apply the branch's tip, hold it, or record why it is refused.
 
         Raises ``Rejected`` (recorded in the ledger), ``Stalled`` or ``Transient``.
         """
-        async with self._running:
-            return await self._sync()
+        async with self._stages.running:
+            while True:
+                with self._stages.doing(Operation.RESOLVING):
+                    commit = await anyio.to_thread.run_sync(self._repository.tip)
+                    table = await self._stages.current_table()
+                row = table.sources.get(self._source.id)
+                result = await self._kept_as_is(commit, table, row)
+                if result is None:
+                    result = await self._sync_to(commit, table, row)
+                if result is not None:
+                    return result
 
-    async def _sync(self) -> SyncResult:
-        while True:
-            commit = await anyio.to_thread.run_sync(self._repository.tip)
-            table = await self._current_table()
-            applied = table.sources.get(self._source.id)
-            if applied is not None and applied.applied == commit and applied.rejected is None:
-                return SyncResult(SyncStatus.UNCHANGED, commit, table.position, None)
-            result = await self._sync_to(commit, table, applied)
-            if result is not None:
-                return result
+    async def _kept_as_is(
+        self, commit: CommitSha, table: ActiveTable, row: SourceRow | None
+    ) -> SyncResult | None:
+        """Tell whether there is nothing to do, or nothing to be done by itself."""
+        if row is None:
+            return None
+        status: SyncStatus | None = None
+        if is_suspended(row, self._stages.clock()):
+            status = SyncStatus.SUSPENDED
+        elif row.applied == commit and _is_settled(row):
+            status = SyncStatus.UNCHANGED
+        elif commit in row.skipped:
+            status = SyncStatus.SKIPPED
+        if row.suspension is not None and status is not SyncStatus.SUSPENDED:
+            meta = Meta(self._source.owner, "system", reason="the time of the suspension is over")
+            await anyio.to_thread.run_sync(resume_source, self._stages.ledger, self._source, meta)
+        return SyncResult(status, commit, table.position, None) if status is not None else None
 
     async def _sync_to(
-        self, commit: CommitSha, table: ActiveTable, applied: SourceRow | None
+        self, commit: CommitSha, table: ActiveTable, row: SourceRow | None
     ) -> SyncResult | None:
-        since = TreeSha(applied.tree) if applied is not None and applied.tree is not None else None
-        if applied is not None and not self._same_place(applied):
-            since = None
+        """Bring about what ``commit`` says; None if the ledger moved on meanwhile."""
+        since = self._stages.applied_tree(row)
         try:
-            desired, planned = await self._decide(commit, table, since, install=True)
+            with self._stages.doing(Operation.PLANNING):
+                decision = await self._stages.decider.decide(commit, table, since, install=True)
+                holds = await self._stages.guard.holds(decision, row)
         except Rejected as refusal:
-            await anyio.to_thread.run_sync(self._reject, commit, refusal.problems)
+            await anyio.to_thread.run_sync(self._stages.recorder.reject, commit, refusal.problems)
             _log.warning("revision_rejected", extra={"commit": commit, "reason": str(refusal)})
             raise
-        if since == desired.tree and applied is not None and applied.rejected is None:
+        planned = decision.plan
+        if since == planned.tree and row is not None and _is_settled(row):
             return SyncResult(SyncStatus.UNCHANGED, commit, table.position, planned)
-        created = {
-            change.name: self._new_id()
-            for change in planned.changes
-            if change.kind is ChangeKind.CREATE
-        }
-        # All checks are passed: processes start while the revision is being stored.
-        self._runner.expect(versions_to_come(planned, created, table, self._vault, self._packages))
-        position = await anyio.to_thread.run_sync(
-            self._apply, desired, planned, created, table.position
-        )
+        if holds and not _is_approved(row, planned):
+            return await self._hold(decision, holds)
+        position = await self._stages.put_in_force(decision, self._stages.recorder.apply)
         if position is None:
             return None
         _log.info("revision_applied", extra={"commit": commit, **planned.counts})
         return SyncResult(SyncStatus.APPLIED, commit, position, planned)
 
-    async def _decide(
-        self, commit: CommitSha, table: ActiveTable, since: TreeSha | None, *, install: bool
-    ) -> tuple[DesiredState, Plan]:
-        signer = await anyio.to_thread.run_sync(
-            self._repository.verify, commit, self._verified(table)
-        )
-        desired = await anyio.to_thread.run_sync(self._repository.desired, commit, since)
-        desired = replace(desired, signer=signer)
-        problems: list[Problem] = []
-        active = [active_hook(row) for row in table.hooks.values()]
-        try:
-            planned = plan(
-                desired, active, owner=self._source.owner, triggers=active_triggers(table)
-            )
-        except Rejected as refusal:
-            problems += refusal.problems
-            planned = Plan(desired.commit, desired.tree, ())
-        else:
-            added = partial(self._secrets.added, desired, planned, table)
-            planned, refused = await anyio.to_thread.run_sync(added)
-            problems += refused
-        problems += await self._runner.check(list(scripts_to_check(desired, table)))
-        if install:
-            problems += await install_for(self._packages, desired.hooks)
-        if not problems:
-            contract = partial(desired_contract, desired, table)
-            problems += await failing_fixtures(
-                self._runner, self._packages, desired.hooks, contract, self._new_id
-            )
-        if problems:
-            raise Rejected(
-                f"Commit {commit[:12]} is refused; what was in force before stays in force.",
-                problems=[self._in_repository(problem) for problem in problems],
-            )
-        return desired, planned
+    async def _hold(self, decision: Decision, holds: tuple[Hold, ...]) -> SyncResult:
+        planned = decision.plan
+        record = partial(self._stages.recorder.hold, decision, holds)
+        position = await anyio.to_thread.run_sync(record)
+        reason = "; ".join(hold.message for hold in holds)
+        _log.warning("plan_held", extra={"commit": planned.commit, "reason": reason})
+        return SyncResult(SyncStatus.HELD, planned.commit, position, planned)
 
-    def _apply(
-        self,
-        desired: DesiredState,
-        planned: Plan,
-        created: Mapping[str, str],
-        seen: Position,
-    ) -> Position | None:
-        """Record the plan; None if the ledger moved on since it was decided.
 
-        The head is compared after loading, so that was what the plan was decided on; what changes
-        between here and the save has another version and is refused by the store.
-        """
-        attempts: list[PlanApplication] = []
+def _is_settled(row: SourceRow) -> bool:
+    """Tell whether the newest commit was neither refused nor held."""
+    return row.rejected is None and row.held is None
 
-        def command() -> Position | None:
-            if attempts:
-                self._destroy(attempts[-1].made_keys)  # it lost a race, so nothing was stored
-            work = PlanApplication(self._ledger, self._vault, created, self._source.owner)
-            attempts.append(work)
-            try:
-                work.apply(planned)
-            except HookledgerError:
-                if self._ledger.head() != seen:
-                    return None
-                raise
-            source, run = self._load_source(), self._run_of(desired, planned)
-            source.apply_revision(
-                commit=desired.commit,
-                tree=desired.tree,
-                branch=self._source.branch,
-                plan_digest=planned.digest,
-                counts=planned.counts,
-            )
-            if self._ledger.head() != seen:
-                return None
-            return self._ledger.record(*work.aggregates, run, source)
 
-        position = self._ledger.attempt(revision_meta(self._source.id, desired), command)
-        work = attempts[-1]
-        self._destroy(work.made_keys if position is None else work.destroyed_keys)
-        return position
-
-    def _destroy(self, keys: Collection[str]) -> None:
-        if keys:
-            self._vault.destroy(keys)
-
-    def _run_of(self, desired: DesiredState, planned: Plan) -> SyncRun:
-        changes: list[dict[str, Any]] = [change.described() for change in planned.changes]
-        changes += [{"kind": "secret"} | change.described() for change in planned.secrets]
-        run = self._ledger.find(SyncRun, SyncRun.create_id(self._source.id, desired.commit))
-        if run is None:
-            return SyncRun(source=self._source.id, commit=desired.commit, changes=changes)
-        run.repeat(changes)
-        return run
-
-    def _reject(self, commit: CommitSha, problems: tuple[Problem, ...]) -> None:
-        def command() -> None:
-            source = self._load_source()
-            source.reject_revision(commit=commit, branch=self._source.branch, problems=problems)
-            self._ledger.record(source)
-
-        self._ledger.attempt(Meta(actor=self._source.owner, origin="git"), command)
-
-    def _load_source(self) -> Source:
-        found = self._ledger.find(Source, Source.create_id(self._source.id))
-        if found is not None:
-            return found
-        return Source(
-            source=self._source.id,
-            location=self._source.location,
-            branch=self._source.branch,
-            path=self._source.path,
-        )
-
-    async def _current_table(self) -> ActiveTable:
-        head = await anyio.to_thread.run_sync(self._ledger.head)
-        if not await self._hooks.wait_for(head, timeout=_TABLE_WAIT):
-            raise Transient("The hook table has not caught up with the ledger yet.")
-        return self._hooks.table
-
-    def _verified(self, table: ActiveTable) -> CommitSha | None:
-        """Return the commit up to which signatures were judged: the one that is in force."""
-        row = table.sources.get(self._source.id)
-        if row is None or row.applied is None or not self._same_place(row):
-            return None
-        return CommitSha(row.applied)
-
-    def _same_place(self, row: SourceRow) -> bool:
-        return (row.location, row.path) == (self._source.location, self._source.path)
-
-    def _in_repository(self, problem: Problem) -> Problem:
-        """Name files as the repository's root sees them."""
-        if problem.file is None or not self._source.path:
-            return problem
-        if problem.file.startswith(f"{self._source.path}/"):
-            return problem
-        return replace(problem, file=f"{self._source.path}/{problem.file}")
+def _is_approved(row: SourceRow | None, planned: Plan) -> bool:
+    held = row.held if row is not None else None
+    return held is not None and held.approval is not None and held.digest == planned.digest

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from app.application.contracts import contract_in
 from app.application.views import ActiveTable, HookRow
@@ -30,8 +31,9 @@ def _same_script(row: HookRow, hook: DesiredHook) -> bool:
     return (row.language, row.script, row.trigger) == (hook.language, hook.script, hook.trigger)
 
 
-def active_hook(row: HookRow) -> ActiveHook:
-    """Say of a row what a plan compares."""
+def active_hook(row: HookRow, now: datetime) -> ActiveHook:
+    """Say of a row what a plan compares; an override whose time is over counts no more."""
+    until = row.override.until if row.override is not None else None
     return ActiveHook(
         id=row.id,
         name=row.name,
@@ -44,7 +46,7 @@ def active_hook(row: HookRow) -> ActiveHook:
         settings=row.settings,
         digest=row.digest,
         enabled=row.enabled,
-        break_glass=row.break_glass,
+        break_glass=row.break_glass and (until is None or now < until),
     )
 
 

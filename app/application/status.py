@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from app.application.reconcile import SourceSettings
-from app.application.views import SourceRow
+from app.application.acts import Act, AppliedRevision, HeldPlan, Rollback
+from app.application.compare_table import Drift
+from app.application.sync_results import SourceSettings
+from app.application.sync_stages import Operation
+from app.application.views import ActiveTable, HookRow, SourceRow
 from app.domain.revisions import Position
 
 
@@ -21,9 +24,26 @@ class SyncState(enum.StrEnum):
     SYNCED = "Synced"
     """What the branch says is in force."""
     OUT_OF_SYNC = "OutOfSync"
-    """A newer commit is being applied, or the repository cannot be read."""
+    """Something else is in force than what the branch says; the reason says what, and why."""
+    HELD = "Held"
+    """The newest commit is in order, but guards keep it from being applied by itself."""
     REJECTED = "Rejected"
     """The newest commit was refused; the one before it stays in force."""
+    SUSPENDED = "Suspended"
+    """Nothing is applied until somebody resumes, or the time is over."""
+
+
+class Health(enum.StrEnum):
+    """Whether what is in force can run."""
+
+    UNKNOWN = "Unknown"
+    """Nothing has been applied yet."""
+    PROGRESSING = "Progressing"
+    """A commit is being put in force."""
+    HEALTHY = "Healthy"
+    """Every enabled hook of the source has its secrets and its packages."""
+    DEGRADED = "Degraded"
+    """Some lack them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +55,25 @@ class Watch:
     checked_at: datetime | None
     error: str | None
     """Why the last run failed, for reasons other than a refused revision."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What the reconciler of a source does now, and last found."""
+
+    operation: Operation = Operation.IDLE
+    drift: Drift | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """A hook that a person keeps disabled against git."""
+
+    hook: str
+    """ULID."""
+    name: str
+    trigger: str
+    act: Act
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +93,17 @@ class SourceStatus:
     checked_at: datetime | None
     problems: tuple[Mapping[str, Any], ...]
     position: Position
+    operation: Operation = Operation.IDLE
+    health: Health = Health.UNKNOWN
+    ailments: tuple[str, ...] = ()
+    """Sentences: what keeps hooks from running, and what to do."""
+    held: HeldPlan | None = None
+    suspension: Act | None = None
+    rollback: Rollback | None = None
+    skipped: tuple[str, ...] = ()
+    overrides: tuple[Override, ...] = ()
+    drift: Drift | None = None
+    history: tuple[AppliedRevision, ...] = field(default=(), repr=False)
     signer: Mapping[str, Any] | None = None
     """Whose signature vouches for the applied commit."""
 
@@ -79,36 +129,19 @@ class Readiness:
         return all(check.ok for check in self.checks)
 
 
-def source_status(settings: SourceSettings, row: SourceRow | None, watch: Watch) -> SourceStatus:
-    """Put together what is stored of a source and what its watcher sees."""
-    state, reason, since = _judge(row, watch)
-    return SourceStatus(
-        id=settings.id,
-        location=settings.location,
-        branch=settings.branch,
-        path=settings.path,
-        state=state,
-        reason=reason,
-        since=since,
-        applied=row.applied if row else None,
-        tip=watch.tip,
-        checked_at=watch.checked_at,
-        problems=row.problems if row else (),
-        position=row.position if row else Position(0),
-        signer=row.signer if row else None,
-    )
+def overrides_of(table: ActiveTable, owner: str) -> Iterator[Override]:
+    """Return the hooks of ``owner`` that a person disabled against git."""
+    for row in table.hooks.values():
+        if row.owner == owner and row.break_glass:
+            act = row.override or Act("unknown", row.updated_at)
+            yield Override(row.id, row.name, row.trigger, act)
 
 
-def _judge(row: SourceRow | None, watch: Watch) -> tuple[SyncState, str, datetime | None]:
-    if watch.error is not None:
-        return SyncState.OUT_OF_SYNC, watch.error, watch.checked_at
-    if row is None:
-        return SyncState.UNKNOWN, "The first sync has not finished yet.", None
-    if row.rejected is not None:
-        reason = (
-            f"Commit {row.rejected[:12]} was refused for {len(row.problems)} reason(s); correct "
-            "them in a new commit."
-        )
-        return SyncState.REJECTED, reason, row.rejected_at
-    applied = (row.applied or "")[:12]
-    return SyncState.SYNCED, f"Commit {applied} is in force.", row.applied_at
+def hooks_in_force(table: ActiveTable, settings: SourceSettings) -> tuple[HookRow, ...]:
+    """Return the enabled hooks of a source."""
+    return tuple(row for row in table.hooks.values() if row.enabled and row.owner == settings.owner)
+
+
+def row_of(table: ActiveTable, settings: SourceSettings) -> SourceRow | None:
+    """Return what is stored of a source; None before its first event."""
+    return table.sources.get(settings.id)

@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from app.application.acts import Act, AppliedRevision, HeldPlan, Rollback
 from app.domain.outcomes import Language, LogLine, OutcomeKind
 from app.domain.revisions import Position
 from app.domain.secrets import SealedSecret
@@ -55,6 +56,8 @@ class HookRow:
     """Changes whenever a worker must be replaced: code, settings or secrets."""
     created_at: datetime
     updated_at: datetime
+    override: Act | None = None
+    """By whom it was disabled against its manifest; None if it is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,14 @@ class SourceRow:
     position: Position
     signer: Mapping[str, Any] | None = None
     """Members of the ``Signer`` who vouches for the applied commit; None if none was demanded."""
+    held: HeldPlan | None = None
+    suspension: Act | None = None
+    skipped: tuple[str, ...] = ()
+    """Commits that a rollback keeps out."""
+    rollback: Rollback | None = None
+    """Set while the applied commit is one that was rolled back to."""
+    history: tuple[AppliedRevision, ...] = ()
+    """The newest that were in force, newest first, the present one included."""
 
 
 def _empty() -> Mapping[str, Any]:

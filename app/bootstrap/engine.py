@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.application.commit_files import FileCommitter
-from app.application.reconcile import Reconciler, SourceSettings
+from app.application.keep_in_step import StepKeeper
+from app.application.reconcile import Reconciler
 from app.application.run_fixtures import (
     FixtureResult,
     check_script,
@@ -17,10 +18,13 @@ from app.application.run_fixtures import (
     run_fixture,
 )
 from app.application.sealed_secrets import SealedSecrets
+from app.application.sync_results import SourceSettings
+from app.application.views import ActiveTable
 from app.bootstrap.ambient import new_id, utc_now
 from app.bootstrap.forges import signature_check
 from app.bootstrap.packages import ignore_progress, package_cache
 from app.bootstrap.storage import Storage, open_age_identities
+from app.bootstrap.sync_policy import sync_policy
 from app.domain.errors import Rejected, Stalled
 from app.domain.outcomes import LogLine
 from app.domain.packages import OnInstall
@@ -53,6 +57,13 @@ class Engine:
     watcher: Watcher
     committer: FileCommitter
     age: AgeIdentities
+    keeper: StepKeeper
+
+    async def follow(self) -> None:
+        """Follow the branch, and keep in step with people and the clock, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.keeper.run())
+            await self.watcher.run()
 
 
 @contextlib.asynccontextmanager
@@ -66,13 +77,7 @@ async def open_engine(
     source = source_settings(settings)
     packages = package_cache(settings, on_install)
     async with open_runner(settings, on_log) as runner:
-        repository = LocalRepository(
-            location=Path(source.location),
-            branch=source.branch,
-            path=source.path,
-            mirror_dir=_mirror_dir(settings, source),
-            signatures=signature_check(settings),
-        )
+        repository = local_repository(settings, source)
         with contextlib.closing(repository), open_age_identities(settings, storage.vault) as age:
             reconciler = Reconciler(
                 source,
@@ -83,6 +88,7 @@ async def open_engine(
                 packages=packages,
                 vault=storage.vault,
                 secrets=SealedSecrets(storage.vault, age),
+                clock=utc_now,
                 new_id=new_id,
             )
 
@@ -105,9 +111,48 @@ async def open_engine(
                 plan=reconciler.plan,
                 sync=reconciler.sync,
             )
-            yield Engine(
-                storage, source, runner, packages, repository, reconciler, watcher, committer, age
+            keeper = StepKeeper(
+                source,
+                storage.hooks,
+                compare=reconciler.compare,
+                hint=watcher.hint,
+                clock=utc_now,
             )
+            _tell(storage, keeper)
+            yield Engine(
+                storage,
+                source,
+                runner,
+                packages,
+                repository,
+                reconciler,
+                watcher,
+                committer,
+                age,
+                keeper,
+            )
+
+
+def local_repository(settings: Settings, source: SourceSettings) -> LocalRepository:
+    """Make the reader of the followed repository; touches no files yet."""
+    return LocalRepository(
+        location=Path(source.location),
+        branch=source.branch,
+        path=source.path,
+        mirror_dir=_mirror_dir(settings, source),
+        signatures=signature_check(settings),
+    )
+
+
+def _tell(storage: Storage, keeper: StepKeeper) -> None:
+    """Tell the keeper of every new table."""
+    loop = asyncio.get_running_loop()
+
+    def tell(_: ActiveTable) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has closed
+            loop.call_soon_threadsafe(keeper.changed.set)
+
+    storage.hooks.on_change(tell)
 
 
 def _mirror_dir(settings: Settings, source: SourceSettings) -> Path:
@@ -161,6 +206,7 @@ def source_settings(settings: Settings) -> SourceSettings:
         location=str(location),
         branch=settings.branch or current_branch(location),
         path=settings.repo_path.strip("/"),
+        policy=sync_policy(settings.sync_policy),
     )
 
 

@@ -19,7 +19,8 @@ from app.gitops.forges.outbox import Outbox
 from app.gitops.forges.reporter import StatusReporter, StatusTarget
 from app.gitops.signatures.policy import SignatureCheck, TrustRoots
 from app.gitops.watcher import WatcherStatus
-from config.settings import Settings, WebhookSettings
+from config.settings import Settings
+from config.tables import WebhookSettings
 
 _SHORTEST_SECRET = 16
 

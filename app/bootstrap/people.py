@@ -13,7 +13,8 @@ from app.bootstrap.storage import open_sessions
 from app.domain.errors import Stalled
 from app.domain.people import Role, local_person
 from app.vault.openid import OpenIdClient, OpenIdProvider
-from config.settings import OpenIdSettings, Settings, load_settings
+from config.settings import Settings, load_settings
+from config.tables import OpenIdSettings
 
 
 @contextlib.contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from functools import partial
 from importlib.metadata import version
 
@@ -14,13 +14,13 @@ from app.application.hook_versions import versions_of
 from app.application.hook_writer import HookWriter
 from app.application.invoke import Invoker
 from app.application.run_draft import DraftRunner
-from app.application.status import SourceStatus, Watch, source_status
 from app.bootstrap.ambient import new_id, utc_now
-from app.bootstrap.engine import Engine, open_engine
+from app.bootstrap.engine import open_engine
 from app.bootstrap.forges import open_status_reporters, webhook_desk
 from app.bootstrap.metrics import CountingJournal, EgressCollector, StateCollector, expose
 from app.bootstrap.people import open_sign_in
 from app.bootstrap.readiness import readiness
+from app.bootstrap.sources import SourceCollector, Sources
 from app.bootstrap.storage import (
     Storage,
     open_journal,
@@ -60,6 +60,8 @@ async def open_services(storage: Storage) -> AsyncIterator[WebServices]:
                 )
             )
             registry.register(EgressCollector(engine.runner.egress))
+            sources = Sources(engine)
+            registry.register(SourceCollector(sources))
             invoker = Invoker(
                 hooks=storage.hooks,
                 runner=engine.runner,
@@ -87,6 +89,7 @@ async def open_services(storage: Storage) -> AsyncIterator[WebServices]:
                 tasks.create_task(trusted.run(), name="issuer-keys"),
                 tasks.create_task(keep_warm(storage, invoker), name="keep-warm"),
                 tasks.create_task(engine.watcher.run(), name="watch"),
+                tasks.create_task(engine.keeper.run(), name="keep-in-step"),
                 tasks.create_task(consumer.run(), name="deliver"),
                 *(tasks.create_task(each.run(), name="statuses") for each in reporters),
             ]
@@ -112,9 +115,7 @@ async def open_services(storage: Storage) -> AsyncIterator[WebServices]:
                 tokens=token_issuer(settings, signing, storage.hooks, invoker),
                 desk=token_desk(settings, signing, trusted),
                 limits=_rate_limits(settings),
-                sources=partial(_sources, engine),
-                sync_now=engine.reconciler.sync,
-                plan=engine.reconciler.plan,
+                sync=sources,
                 committers={engine.source.id: engine.committer},
                 readiness=partial(readiness, engine, running),
                 metrics=partial(expose, registry),
@@ -138,12 +139,4 @@ def _rate_limits(settings: Settings) -> RateLimits:
     rates = settings.rate_limits.model_dump()
     return limits_of(
         {name: None if rate == "unlimited" else Rate(**rate) for name, rate in rates.items()}
-    )
-
-
-def _sources(engine: Engine) -> Sequence[SourceStatus]:
-    seen = engine.watcher.status
-    row = engine.storage.hooks.table.sources.get(engine.source.id)
-    return (
-        source_status(engine.source, row, Watch(seen.tried, seen.last_success, seen.last_error)),
     )

@@ -10,6 +10,7 @@ import click
 import orjson
 import typer
 
+from app.application.sync_results import SyncStatus
 from app.cli.connection import TokenOption, UrlOption, answered, get, post
 from app.cli.output import JsonFlag, console, print_json, print_table, short
 from app.cli.trust import CaFile
@@ -62,11 +63,7 @@ def edit(
         [(change["kind"], change["name"], change["trigger"]) for change in made["plan"]["changes"]],
         empty="No hook changes by it.",
     )
-    console.print(
-        f"Commit {short(made['commit'])} is made, and in force at position "
-        f"{made['sync']['position']}.",
-        markup=False,
-    )
+    console.print(f"Commit {short(made['commit'])} is made, {_state(made['sync'])}.", markup=False)
 
 
 def _chosen(listed: dict[str, Any], file: str | None) -> tuple[str, str]:
@@ -79,6 +76,12 @@ def _chosen(listed: dict[str, Any], file: str | None) -> tuple[str, str]:
             return f"{folder}/{name}", found
     known = ", ".join(sorted(path.removeprefix(f"{folder}/") for path in texts))
     raise Rejected(f"There is no {' or '.join(names)} in {folder}; give --file, one of: {known}.")
+
+
+def _state(sync: dict[str, Any]) -> str:
+    if SyncStatus(sync["status"]).is_in_force:
+        return f"and in force at position {sync['position']}"
+    return f"and not in force yet ({sync['status']}): `hookledger sync status` says why"
 
 
 def _edited(before: str, suffix: str) -> str | None:

@@ -12,6 +12,7 @@ from app.bootstrap.ambient import cli_meta
 from app.bootstrap.storage import open_storage
 from app.cli import edit
 from app.cli.audit import print_events
+from app.cli.durations import UntilOption, moment_of
 from app.cli.output import JsonFlag, console, moment, print_json, print_table, short
 from app.web.hooks import hook_members
 
@@ -100,12 +101,14 @@ def enable(hook: Hook, reason: Reason = "") -> None:
 
 
 @group.command()
-def disable(hook: Hook, reason: Reason = "") -> None:
+def disable(hook: Hook, reason: Reason = "", until: UntilOption = None) -> None:
     """Disable a hook at once, whatever git says (break-glass).
 
-    It stays disabled until its content changes in git, or `hookledger hooks enable`.
+    It stays disabled until that time, until its content changes in git, or `hookledger hooks
+    enable`. What ends by time is seen to by a running server.
     """
+    end = moment_of(until)
     with open_storage() as storage:
         row = find_hook(storage.hooks, hook)
-        position = disable_hook(storage.ledger, row.id, cli_meta(reason))
+        position = disable_hook(storage.ledger, row.id, cli_meta(reason), end)
     console.print(f"`{row.name}` is disabled (position {position}).", markup=False)

@@ -17,6 +17,7 @@ from app.cli import (
     audit,
     backup,
     clients,
+    fixtures,
     gitops,
     hooks,
     invocations,
@@ -27,6 +28,7 @@ from app.cli import (
     secrets,
     serve,
     sessions,
+    steering,
 )
 from app.cli.output import errors, print_error
 from app.domain.errors import HookledgerError
@@ -41,9 +43,9 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
 )
 cli.command("serve")(serve.serve)
-cli.command("sync")(gitops.sync)
+cli.add_typer(steering.group, name="sync")
 cli.command("plan")(gitops.plan)
-cli.command("test")(gitops.run_fixtures)
+cli.command("test")(fixtures.run_fixtures)
 cli.command("run")(runner.run)
 cli.command("invoke")(invocations.invoke)
 cli.add_typer(hooks.group, name="hooks")

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
 from rich.table import Table
+from rich.text import Text
 
 from app.domain.errors import HookledgerError
 from app.domain.packages import OnInstall, PackageSet
@@ -78,12 +79,19 @@ def moment(at: datetime | None) -> str:
     return at.astimezone().strftime("%Y-%m-%d %H:%M:%S") if at is not None else "-"
 
 
-def _cell(value: object) -> str:
+def shown(value: object) -> str:
+    """Write foreign text so that it cannot steer the terminal."""
+    return str(value).translate(_CONTROLS)
+
+
+def _cell(value: object) -> str | Text:
+    if isinstance(value, Text):
+        return value
     if value is None or value == "":
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return str(value).translate(_CONTROLS)
+    return shown(value)
 
 
 _CONTROLS = {code: "\ufffd" for code in (*range(32), 127) if code not in (9, 10)}

@@ -24,6 +24,8 @@ SCOPES = {
     "run:hooks": "run drafts and saved hooks in the runner",
     "update:sync": "start a sync, and plan one",
     "commit:hooks": "commit changes to a followed repository",
+    "plan:sync": "plan a commit, and nothing else: for pipelines",
+    "control:sync": "approve a held plan, roll back, suspend and resume",
 }
 """Every scope and what it allows; the ``*:hooks`` names are those of Auth0's Management API."""
 

@@ -6,7 +6,6 @@ Level-based: whole states are compared, never how they came about. A desired sta
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from app.domain.errors import Problem, Rejected
@@ -36,7 +35,9 @@ def plan(
     """
     own = {hook.name: hook for hook in active if hook.owner == owner}
     foreign = {hook.name: hook for hook in active if hook.owner != owner}
-    retired = _retired(desired, own)
+    gone = _gone(desired, own)
+    kept = {name for name, hook in gone.items() if _is_kept(hook, desired)}
+    retired = {name: hook for name, hook in gone.items() if name not in kept}
     staying = {
         name: hook
         for name, hook in own.items()
@@ -45,7 +46,7 @@ def plan(
     problems = (
         *_name_clashes(desired, foreign),
         *_enablement_clashes(desired, staying, chains_of(desired, triggers)),
-        *trigger_clashes(desired, active, triggers, owner),
+        *trigger_clashes(desired, active, triggers, owner, kept),
         *_refused_removals(retired.values()),
     )
     if problems:
@@ -57,7 +58,8 @@ def plan(
     for wanted in desired.hooks:
         changes += _changes_of(wanted, own.get(wanted.name))
     changes += trigger_changes(desired, triggers, owner)
-    return Plan(desired.commit, desired.tree, tuple(sorted(changes, key=_order)))
+    ordered = tuple(sorted(changes, key=_order))
+    return Plan(desired.commit, desired.tree, ordered, kept=tuple(sorted(kept)))
 
 
 def _order(change: Change) -> tuple[int, str]:
@@ -74,7 +76,7 @@ def _order(change: Change) -> tuple[int, str]:
     return rank[change.kind], change.name
 
 
-def _retired(desired: DesiredState, own: Mapping[str, ActiveHook]) -> dict[str, ActiveHook]:
+def _gone(desired: DesiredState, own: Mapping[str, ActiveHook]) -> dict[str, ActiveHook]:
     """Find hooks that git no longer has, or has under another trigger (which is another hook)."""
     wanted = {hook.name: hook for hook in desired.hooks}
     return {
@@ -86,6 +88,11 @@ def _retired(desired: DesiredState, own: Mapping[str, ActiveHook]) -> dict[str, 
         )
         or (name in wanted and wanted[name].trigger != hook.trigger)
     }
+
+
+def _is_kept(hook: ActiveHook, desired: DesiredState) -> bool:
+    """Tell whether a hook that git no longer has is to stay, and can: its name is still free."""
+    return hook.settings["prune"] is False and all(hook.name != w.name for w in desired.hooks)
 
 
 def _replaced_at(hook: ActiveHook, desired: DesiredState) -> bool:
@@ -129,10 +136,11 @@ def _enablement_clashes(
 
 def _refused_removals(retired: Iterable[ActiveHook]) -> Iterator[Problem]:
     for hook in retired:
-        if hook.settings["prune"] != "auto":
+        if hook.settings["prune"] is False:
             yield Problem(
-                f"hook `{hook.name}` says `prune = {json.dumps(hook.settings['prune'])}` and was "
-                'removed; set `prune = "auto"` in a commit of its own before removing it',
+                f"hook `{hook.name}` says `prune = false`, so it stays, but its name is given to "
+                'a hook of another trigger; choose another name, or set `prune = "auto"` in a '
+                "commit of its own first",
                 file=f"{hook.path}/hook.toml",
                 key="prune",
             )

@@ -156,6 +156,8 @@ class Plan:
     changes: tuple[Change, ...]
     secrets: tuple[SecretChange, ...] = ()
     """What happens to secrets, after everything else; their values are the commit's."""
+    kept: tuple[str, ...] = ()
+    """Names of hooks that git no longer has, but that stay because they say ``prune = false``."""
 
     @property
     def digest(self) -> Digest:

@@ -21,11 +21,17 @@ Position = NewType("Position", int)
 """Place of an event in the store, counted from 1; 0 is before the first event."""
 
 _SHA = re.compile(r"[0-9a-f]{40}\Z")
+_DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 
 
 def is_commit_sha(text: str) -> bool:
     """Tell whether ``text`` has the form of a full commit id."""
     return _SHA.match(text) is not None
+
+
+def is_digest(text: str) -> bool:
+    """Tell whether ``text`` has the form of a digest."""
+    return _DIGEST.match(text) is not None
 
 
 def version_key(hook_id: str, digest: str, key_ids: Mapping[str, str]) -> str:

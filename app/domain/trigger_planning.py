@@ -27,8 +27,9 @@ def trigger_clashes(
     hooks: Collection[ActiveHook],
     triggers: Collection[ActiveTrigger],
     owner: str,
+    kept: Collection[str] = (),
 ) -> Iterator[Problem]:
-    """Find definitions that contradict another owner's."""
+    """Find definitions that contradict another owner's, or that hooks need which are ``kept``."""
     foreign = {known.id: known for known in triggers if known.owner != owner}
     for wanted in desired.triggers or ():
         if wanted.id in foreign:
@@ -37,10 +38,14 @@ def trigger_clashes(
             )
             yield Problem(message, file=definition_file(wanted.id))
     for gone in _gone(desired, triggers, owner):
-        left = sorted(h.name for h in hooks if h.trigger == gone.id and h.owner != owner)
+        left = sorted(
+            hook.name
+            for hook in hooks
+            if hook.trigger == gone.id and (hook.owner != owner or hook.name in kept)
+        )
         if left and gone.id not in RESERVED:
             yield Problem(
-                f"the trigger `{gone.id}` was removed, but hooks of another owner need it: "
+                f"the trigger `{gone.id}` was removed, but hooks that stay need it: "
                 f"{', '.join(left)}; delete them first",
                 file=definition_file(gone.id),
             )

@@ -7,6 +7,7 @@ second of two racing changes has the wrong version and is refused by the store.
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any, ClassVar
 
 from eventsourcing.domain import event
@@ -36,11 +37,15 @@ class Trigger(Root):
         replaced: list[str]
 
     class HookDisabled(Root.Event):
-        """A hook no longer answers; ``break_glass``: an operator stopped it against git."""
+        """A hook no longer answers; ``break_glass``: an operator stopped it against git.
+
+        That ends at ``until``; None: when the hook changes in git, or somebody enables it.
+        """
 
         TOPIC: ClassVar[str] = "trigger.hook_disabled"
         hook_id: str
         break_glass: bool
+        until: datetime | None = None
 
     class OrderChanged(Root.Event):
         """An enabled hook has another place in the order."""
@@ -102,9 +107,11 @@ class Trigger(Root):
         elif self.enabled[hook_id] != order:
             self._order_changed(hook_id=hook_id, order=order)
 
-    def disable(self, hook_id: str, *, break_glass: bool = False) -> None:
+    def disable(
+        self, hook_id: str, *, break_glass: bool = False, until: datetime | None = None
+    ) -> None:
         if hook_id in self.enabled:
-            self._hook_disabled(hook_id=hook_id, break_glass=break_glass)
+            self._hook_disabled(hook_id=hook_id, break_glass=break_glass, until=until)
 
     @event(HookEnabled)
     def _hook_enabled(self, hook_id: str, order: int, replaced: list[str]) -> None:
@@ -113,7 +120,12 @@ class Trigger(Root):
         self.enabled[hook_id] = order
 
     @event(HookDisabled)
-    def _hook_disabled(self, hook_id: str, break_glass: bool) -> None:  # noqa: ARG002
+    def _hook_disabled(
+        self,
+        hook_id: str,
+        break_glass: bool,  # noqa: ARG002 (kept for readers of the log)
+        until: datetime | None = None,  # noqa: ARG002
+    ) -> None:
         self.enabled.pop(hook_id)
 
     @event(OrderChanged)

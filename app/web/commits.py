@@ -15,7 +15,7 @@ from app.web.endpoints import JSON, Answered, Endpoint, Inquiry, Operation
 from app.web.errors import RevisionRefused
 from app.web.formats import json_answer
 from app.web.parameters import path_parameter
-from app.web.sync import plan_members, result_members
+from app.web.sync_members import plan_members, result_members
 
 _SCOPE = "commit:hooks"
 _KNOWN = ("message", "files", "expected", "source")

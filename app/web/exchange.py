@@ -52,7 +52,9 @@ class Exchange:
         client: ClientRow | None = None
         try:
             if self._operation.scope is not None:
-                client = admit(self._services.hooks.table, scope["headers"], self._operation.scope)
+                client = admit(
+                    self._services.hooks.table, scope["headers"], *self._operation.scopes
+                )
             response = await self._answered(scope, receive, client)
         except Disconnected:
             return

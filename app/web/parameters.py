@@ -92,7 +92,7 @@ def flag(name: str, description: str) -> Parameter:
 
 def moment(name: str, description: str) -> Parameter:
     """Declare a parameter that is a time with its zone (RFC 3339)."""
-    return Parameter(name, description, {"type": "string", "format": "date-time"}, _moment)
+    return Parameter(name, description, {"type": "string", "format": "date-time"}, read_moment)
 
 
 def path_parameter(name: str, description: str) -> Parameter:
@@ -142,7 +142,7 @@ def _limit(given: str) -> int:
     return int(given)
 
 
-def _moment(given: str) -> datetime:
+def read_moment(given: str) -> datetime:
     """Read a time; a blank before the zone is a `+` that somebody forgot to encode."""
     complaint = "must be a time with its zone (RFC 3339), such as 2026-11-22T12:00:00Z"
     if not _TIME.match(given):

@@ -13,7 +13,18 @@ import orjson
 from starlette.routing import Route, Router, compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.web import commits, history, hooks, journal, keys, oauth, operations, runner, sync
+from app.web import (
+    commits,
+    history,
+    hooks,
+    journal,
+    keys,
+    oauth,
+    operations,
+    runner,
+    sync,
+    sync_actions,
+)
 from app.web.dashboard.site import Dashboard, is_browser
 from app.web.edge import Edge
 from app.web.endpoints import Endpoint, Operation
@@ -36,6 +47,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *history.ENDPOINTS,
     *sync.ENDPOINTS,
     *commits.ENDPOINTS,
+    *sync_actions.ENDPOINTS,
     *journal.ENDPOINTS,
     *oauth.ENDPOINTS,
     *keys.ENDPOINTS,

@@ -9,11 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import get_args
 
-from app.application.reconcile import SyncStatus
-from app.application.status import SyncState
 from app.domain.definitions import Mode, OnError
 from app.domain.outcomes import Language, Level, OutcomeKind
-from app.domain.plans import ChangeKind
 from app.web.commit_schemas import COMMIT_SCHEMAS
 from app.web.oauth_schemas import OAUTH_SCHEMAS
 from app.web.schema_parts import (
@@ -34,6 +31,7 @@ from app.web.schema_parts import (
     reference,
     words,
 )
+from app.web.sync_schemas import SYNC_SCHEMAS
 from app.web.webhook_schemas import WEBHOOK_SCHEMAS
 
 _RAN = {"outcome": words(OutcomeKind), "ran_ms": NUMBER}
@@ -182,58 +180,7 @@ SCHEMAS: Mapping[str, Schema] = {
     "Events": object_of({"events": list_of(reference("Event")), "next": NEXT}),
     "Event": _EVENT,
     "EventLine": reference("Event") | {"description": "One event a line."},
-    "Sources": object_of({"sources": list_of(reference("Source")), "position": POSITION}),
-    "Source": object_of(
-        {
-            "id": TEXT,
-            "location": TEXT,
-            "branch": TEXT,
-            "path": TEXT,
-            "state": words(SyncState),
-            "reason": TEXT,
-            "since": or_null(TIME),
-            "applied": COMMIT,
-            "signer": or_null(reference("Signer")),
-            "tip": COMMIT,
-            "checked_at": or_null(TIME),
-            "problems": list_of(reference("Complaint")),
-            "position": POSITION,
-        }
-    ),
-    "Signer": object_of({"method": TEXT, "fingerprint": TEXT, "principal": TEXT}),
     "Complaint": _COMPLAINT,
-    "PlanRequest": object_of(
-        {}, optional={"ref": or_null(TEXT | {"minLength": 1, "maxLength": 255})}
-    )
-    | {"additionalProperties": False},
-    "SyncResult": object_of(
-        {
-            "status": words(SyncStatus),
-            "commit": TEXT,
-            "position": POSITION,
-            "plan": or_null(reference("Plan")),
-        }
-    ),
-    "Plan": object_of(
-        {
-            "commit": TEXT,
-            "tree": TEXT,
-            "digest": TEXT | {"description": "Names exactly this plan."},
-            "counts": {"type": "object", "additionalProperties": COUNT},
-            "changes": list_of(reference("Change")),
-            "secrets": list_of(object_of({"hook": TEXT, "name": TEXT, "kind": TEXT})),
-        }
-    ),
-    "Change": object_of(
-        {
-            "kind": words(ChangeKind),
-            "name": TEXT,
-            "trigger": TEXT,
-            "path": or_null(TEXT),
-            "hook": or_null(TEXT | {"description": "Id; null if the change makes it."}),
-            "fields": list_of(TEXT),
-        }
-    ),
     "Invocations": object_of({"invocations": list_of(reference("Invocation")), "next": NEXT}),
     "Invocation": object_of(
         {
@@ -282,5 +229,6 @@ SCHEMAS: Mapping[str, Schema] = {
     **OAUTH_SCHEMAS,
     **COMMIT_SCHEMAS,
     **WEBHOOK_SCHEMAS,
+    **SYNC_SCHEMAS,
 }
 """Every schema, by name."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -17,13 +17,15 @@ from app.application.hook_writer import HookWriter
 from app.application.invoke import Invoker
 from app.application.issue_tokens import TokenIssuer
 from app.application.ports import AuditLog, Clock, HookTable, Journal
+from app.application.preview_plan import Preview
 from app.application.receive_webhooks import WebhookDesk
-from app.application.reconcile import SyncResult
 from app.application.run_draft import DraftRunner
 from app.application.sign_in import SignIn
 from app.application.status import Readiness, SourceStatus
+from app.application.sync_results import SyncResult
+from app.domain.aggregates import Meta
 from app.domain.errors import NotFound
-from app.domain.plans import Plan
+from app.domain.revisions import Position
 from app.web.rate_limits import RateLimits
 
 T = TypeVar("T")
@@ -44,6 +46,38 @@ def _own_threads() -> anyio.CapacityLimiter:
     return anyio.CapacityLimiter(READ_THREADS)
 
 
+class SyncDesk(Protocol):
+    """What may be asked of the followed sources; the errors are those of the use cases."""
+
+    def statuses(self) -> Sequence[SourceStatus]:
+        """Say where each stands; from memory."""
+        ...
+
+    async def sync(self) -> SyncResult:
+        """Apply the branch's tip now."""
+        ...
+
+    async def preview(self, ref: str | None) -> Preview:
+        """Say what applying ``ref`` (default: the tip) would do."""
+        ...
+
+    async def suspend(self, until: datetime | None, meta: Meta) -> Position:
+        """Apply nothing by itself until then."""
+        ...
+
+    async def resume(self, meta: Meta) -> Position:
+        """Follow the branch again; its tip is applied soon."""
+        ...
+
+    async def approve(self, digest: str, meta: Meta) -> SyncResult:
+        """Approve the held plan, and apply it."""
+        ...
+
+    async def roll_back(self, commit: str, meta: Meta) -> SyncResult:
+        """Put a formerly applied commit in force again."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class WebServices:
     """Use cases and read views, as callables where more would say too much."""
@@ -57,11 +91,7 @@ class WebServices:
     tokens: TokenIssuer
     desk: TokenDesk
     limits: RateLimits
-    sources: Callable[[], Sequence[SourceStatus]]
-    """Answers from memory."""
-    sync_now: Callable[[], Awaitable[SyncResult]]
-    """Must not run beside the watcher's own run."""
-    plan: Callable[[str | None], Awaitable[Plan]]
+    sync: SyncDesk
     committers: Mapping[str, FileCommitter]
     """By the id of the source that they write to."""
     readiness: Callable[[], Readiness]

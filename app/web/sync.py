@@ -2,128 +2,52 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Awaitable
 
 from starlette.responses import Response
 
-from app.application.envelopes import parse_json
-from app.application.reconcile import SyncResult
-from app.application.status import SourceStatus
-from app.domain.errors import Problem, Rejected
-from app.domain.plans import Change, Plan
+from app.application.sync_results import SyncResult
+from app.domain.errors import Rejected
 from app.web.endpoints import JSON, Answered, Endpoint, Inquiry, Operation
 from app.web.errors import RevisionRefused
 from app.web.formats import json_answer
-
-_REF = re.compile(r"(?!-)[^\x00-\x20\x7f]{1,255}\Z")
-"""Nothing that a program could take for an option; whether it exists, the repository knows."""
+from app.web.sync_members import preview_members, result_members, source_members
+from app.web.sync_requests import SyncRequest
 
 
 async def show_sync(inquiry: Inquiry) -> Response:
     """Answer each source as an operator wants to see it."""
-    sources = [source_members(status) for status in inquiry.services.sources()]
+    sources = [source_members(status) for status in inquiry.services.sync.statuses()]
     return json_answer({"sources": sources, "position": inquiry.table.position})
 
 
 async def sync_now(inquiry: Inquiry) -> Response:
     """Apply the branch's tip; a refused commit is a problem that lists every reason."""
-    _members(inquiry.body, known=())
+    SyncRequest(inquiry, known=())
+    return await result_answer(inquiry.services.sync.sync())
+
+
+async def plan(inquiry: Inquiry) -> Response:
+    """Answer what applying a ref would change; nothing is changed."""
+    asked = SyncRequest(inquiry, known=("ref",))
+    ref = asked.ref("ref")
+    asked.check()
     try:
-        result = await inquiry.services.sync_now()
+        preview = await inquiry.services.sync.preview(ref)
+    except Rejected as refusal:
+        raise RevisionRefused(refusal.message, problems=refusal.problems) from refusal
+    return json_answer(preview_members(preview))
+
+
+async def result_answer(run: Awaitable[SyncResult]) -> Response:
+    """Answer what a run did; a commit that is refused is not the caller's mistake."""
+    try:
+        result = await run
     except Rejected as refusal:
         raise RevisionRefused(refusal.message, problems=refusal.problems) from refusal
     return json_answer(
         result_members(result), headers={"hookledger-position": str(result.position)}
     )
-
-
-async def plan(inquiry: Inquiry) -> Response:
-    """Answer what applying a ref would change; nothing is changed."""
-    ref = _members(inquiry.body, known=("ref",)).get("ref")
-    if ref is not None and not (isinstance(ref, str) and _REF.match(ref)):
-        problem = Problem("must be a branch, a tag or a commit's id", key="ref")
-        raise Rejected("Nothing can be planned for that.", problems=[problem])
-    try:
-        planned = await inquiry.services.plan(ref)
-    except Rejected as refusal:
-        raise RevisionRefused(refusal.message, problems=refusal.problems) from refusal
-    return json_answer(plan_members(planned))
-
-
-def source_members(status: SourceStatus) -> dict[str, Any]:
-    """Choose what is shown of a source."""
-    return {
-        "id": status.id,
-        "location": status.location,
-        "branch": status.branch,
-        "path": status.path,
-        "state": status.state,
-        "reason": status.reason,
-        "since": status.since,
-        "applied": status.applied,
-        "signer": status.signer,
-        "tip": status.tip,
-        "checked_at": status.checked_at,
-        "problems": [_problem_members(problem) for problem in status.problems],
-        "position": status.position,
-    }
-
-
-def result_members(result: SyncResult) -> dict[str, Any]:
-    """Choose what is shown of a sync."""
-    return {
-        "status": result.status,
-        "commit": result.commit,
-        "position": result.position,
-        "plan": plan_members(result.plan) if result.plan is not None else None,
-    }
-
-
-def plan_members(planned: Plan) -> dict[str, Any]:
-    """Choose what is shown of a plan."""
-    return {
-        "commit": planned.commit,
-        "tree": planned.tree,
-        "digest": planned.digest,
-        "counts": planned.counts,
-        "changes": [_change_members(change) for change in planned.changes],
-        "secrets": [change.described() for change in planned.secrets],
-    }
-
-
-def _change_members(change: Change) -> dict[str, Any]:
-    return {
-        "kind": change.kind,
-        "name": change.name,
-        "trigger": change.trigger,
-        "path": change.path,
-        "hook": change.hook_id,
-        "fields": change.fields,
-    }
-
-
-def _problem_members(problem: Mapping[str, Any]) -> dict[str, Any]:
-    return {member: problem.get(member) for member in ("message", "file", "line", "key")}
-
-
-def _members(body: bytes, known: tuple[str, ...]) -> dict[str, Any]:
-    """Read an object that may be left out; raise ``Rejected`` for anything else."""
-    if not body.strip():
-        return {}
-    given = parse_json(body)
-    if not isinstance(given, dict):
-        raise Rejected("The body must be a JSON object, or empty.")
-    listed = ", ".join(known) or "none"
-    problems = [
-        Problem(f"is not a member of this request; known are: {listed}", key=name)
-        for name in given
-        if name not in known
-    ]
-    if problems:
-        raise Rejected("The body of this request cannot be used.", problems=problems)
-    return given
 
 
 ENDPOINTS = (
@@ -133,7 +57,7 @@ ENDPOINTS = (
             method="GET",
             path="/v1/sync",
             summary="Show where each source stands",
-            description="State, applied commit, and every problem of the newest refused commit.",
+            description="State, health, what holds or hinders it, and what was done about it.",
             group="Sync",
             scope="read:sync",
             positioned=True,
@@ -147,7 +71,7 @@ ENDPOINTS = (
             method="POST",
             path="/v1/sync",
             summary="Apply the branch's tip now",
-            description="Answers when it is applied, at the position in `Hookledger-Position`.",
+            description="Answers when it is in force or held, at that `Hookledger-Position`.",
             group="Sync",
             scope="update:sync",
             body="Nothing",
@@ -165,12 +89,16 @@ ENDPOINTS = (
             method="POST",
             path="/v1/sync/plan",
             summary="Say what applying a ref would change",
-            description="Nothing is changed. Without a ref, the branch's tip is planned.",
+            description=(
+                "Nothing is changed. Without a ref, the branch's tip is planned; a pull request is "
+                "`pull/<number>/head`. Fixtures are run; packages are not installed."
+            ),
             group="Sync",
-            scope="update:sync",
+            scope="plan:sync",
+            other_scopes=("update:sync",),
             body="PlanRequest",
             positioned=True,
-            answers={200: Answered("The plan.", {JSON: "Plan"}, ("Hookledger-Position",))},
+            answers={200: Answered("The plan.", {JSON: "Preview"}, ("Hookledger-Position",))},
             problems=("not-found", "revision-rejected", "stalled", "transient"),
         ),
         plan,

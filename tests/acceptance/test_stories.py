@@ -122,13 +122,24 @@ def test_a_removed_folder_retires_its_hook(workspace: Any, server: Any) -> None:
     assert server.invoke(trigger, CONTRACTS[trigger].example).status_code == 204
 
 
-def test_a_forced_push_back_to_an_older_commit_is_followed(workspace: Any, server: Any) -> None:
+def test_a_forced_push_back_to_an_older_commit_waits_for_a_person(
+    workspace: Any, server: Any
+) -> None:
     trigger = "send-phone-message"
     first = replace_hook(workspace, trigger, "    return {'n': 1}")
     server.until(trigger, CONTRACTS[trigger].example, first)
     second = replace_hook(workspace, trigger, "    return {'n': 2}")
     server.until(trigger, CONTRACTS[trigger].example, second)
     workspace.git("reset", "--quiet", "--hard", first)
+    state = server.eventually("/v1/sync", lambda s: s["sources"][0]["state"] == "Held")
+    held = state["sources"][0]["held"]
+    assert [hold["guard"] for hold in held["holds"]] == ["force-push"]
+    assert (
+        server.invoke(trigger, CONTRACTS[trigger].example).headers["hookledger-revision"] == second
+    )
+    server.client.post(
+        "/v1/sync/approve", json={"digest": held["digest"], "reason": "we did that"}
+    ).raise_for_status()
     answer = server.until(trigger, CONTRACTS[trigger].example, first)
     assert answer.json()["data"] == {"n": 1}
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from starlette.responses import Response
 
-from app.application.commit_files import Author, FileChanges, FileCommitter
+from app.application.commit_files import Author, FileChanges, FileCommitter, Published
 from app.application.views import HookRow
 from app.domain.errors import Conflict
 from app.domain.outcomes import SCRIPT_FILES
@@ -28,11 +28,14 @@ async def commit(visit: Visit) -> Response:
         expected=found.commit,
     )
     published = await committer.commit(changes, author_of(visit.session.person))
-    short, position = published.commit[:12], published.sync.position
-    return visit.go(
-        f"/hooks/{hook.name}",
-        f"Commit {short} is made: `{hook.name}` is in force with it since position {position}.",
-    )
+    return visit.go(f"/hooks/{hook.name}", _told(published))
+
+
+def _told(published: Published) -> str:
+    short, sync = published.commit[:12], published.sync
+    if sync.status.is_in_force:
+        return f"Commit {short} is made, and in force since position {sync.position}."
+    return f"Commit {short} is made, and not in force yet ({sync.status}): see Sync for why."
 
 
 def author_of(person: Person) -> Author:

@@ -61,7 +61,7 @@ async def show(visit: Visit) -> Response:
         "overview_live.html" if visit.by_htmx else "overview.html",
         recent=recent,
         lines=lines,
-        sources=[await _source(visit, status) for status in visit.services.sources()]
+        sources=[await _source(visit, status) for status in visit.services.sync.statuses()]
         if visit.may("read:sync")
         else [],
         changes=await _changes(visit) if visit.may("read:audit") else [],

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 
 from app.application.ledger import Ledger
-from app.application.reconcile import Reconciler, SourceSettings
+from app.application.reconcile import Reconciler
 from app.application.sealed_secrets import SealedSecrets
+from app.application.sync_results import SourceSettings
 from app.domain.errors import HookledgerError, NotFound, Problem, Rejected
 from app.domain.outcomes import Call, HookVersion, Outcome, OutcomeKind, ScriptToCheck
 from app.domain.packages import PackageSet
@@ -21,6 +22,7 @@ from app.domain.plans import DesiredHook, DesiredState
 from app.domain.revisions import CommitSha, TreeSha
 from app.domain.secrets import SealedSecret
 from app.domain.signers import Signer
+from app.domain.sync_policy import SyncPolicy
 from app.eventstore.sqlite import sqlite_environment
 from app.vault.age import AgeIdentities
 from projections.event_log import StoredEventLog
@@ -67,6 +69,12 @@ class FakeRepository:
     signers: dict[str, Signer] = field(default_factory=dict)
     unsigned: dict[str, tuple[Problem, ...]] = field(default_factory=dict)
     verified: list[tuple[str, str | None]] = field(default_factory=list)
+    rewritten: bool = False
+    """Whether no commit comes after another."""
+
+    def is_ancestor(self, old: CommitSha, new: CommitSha) -> bool:
+        known = list(self.commits)
+        return not self.rewritten and known.index(old) <= known.index(new)
 
     def commit(self, *hooks: DesiredHook, tree: str | None = None) -> str:
         sha = f"{len(self.commits) + 1:040x}"
@@ -174,6 +182,17 @@ class FakeVault:
 
 
 @dataclass
+class FakeClock:
+    now: datetime = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def pass_by(self, **span: float) -> None:
+        self.now += timedelta(**span)
+
+
+@dataclass
 class World:
     ledger: Ledger
     hooks: LiveHookTable
@@ -184,8 +203,10 @@ class World:
     packages: FakePackages
     vault: FakeVault
     reconciler: Reconciler
-    another_server: Callable[[], Reconciler]
     age: AgeIdentities
+    another_server: Callable[..., Reconciler]
+    """Another reconciler of the same source; takes the policy it goes by."""
+    clock: FakeClock
     make_hook: Callable[..., DesiredHook] = make_hook
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
@@ -216,9 +237,12 @@ def world(tmp_path: Path) -> Iterator[World]:
     packages = FakePackages()
     ids = iter(f"01J{number:023d}" for number in range(100_000))
 
-    def make_reconciler() -> Reconciler:
+    clock = FakeClock()
+
+    def make_reconciler(policy: SyncPolicy | None = None) -> Reconciler:
+        rules = policy or SyncPolicy()
         return Reconciler(
-            SourceSettings("default", "/repository", "main", "hooks_repo"),
+            SourceSettings("default", "/repository", "main", "hooks_repo", rules),
             repository=repository,
             ledger=ledger,
             hooks=hooks,
@@ -226,6 +250,7 @@ def world(tmp_path: Path) -> Iterator[World]:
             packages=packages,
             vault=vault,
             secrets=SealedSecrets(vault, age),
+            clock=clock,
             new_id=lambda: next(ids),
         )
 
@@ -240,8 +265,9 @@ def world(tmp_path: Path) -> Iterator[World]:
             packages,
             vault,
             make_reconciler(),
-            make_reconciler,
             age,
+            make_reconciler,
+            clock,
         )
     finally:
         hooks.stop()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.application.reconcile import SyncStatus
+from app.application.sync_results import SyncStatus
 from app.domain.errors import Problem, Rejected, Transient
 from app.domain.packages import PackageSet
 

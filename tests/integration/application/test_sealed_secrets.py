@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from app.application.manage_secrets import set_secret
-from app.application.reconcile import SyncStatus
+from app.application.sync_results import SyncStatus
 from app.domain.aggregates import Meta
 from app.domain.errors import Conflict, Rejected
 from app.vault.age import seal_to

@@ -18,7 +18,8 @@ from app.domain.hooks import Hook
 from app.domain.names import HookName
 from app.domain.revisions import Position
 from app.domain.secrets import SealedSecret
-from app.domain.sources import Source, SyncRun
+from app.domain.sources import Source
+from app.domain.sync_runs import SyncRun
 from app.domain.triggers import Trigger
 from app.eventstore.sqlite import sqlite_environment
 from projections.event_log import StoredEventLog

@@ -7,14 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from config.settings import (
-    DEFAULTS,
-    Rate,
-    Settings,
-    SettingsError,
-    load_settings,
-    registry_variables,
-)
+from config.settings import DEFAULTS, Settings, SettingsError, load_settings, registry_variables
+from config.tables import Rate
 
 
 def test_every_setting_has_a_documented_default() -> None:

@@ -189,9 +189,31 @@ def test_a_hook_disabled_by_hand_stays_off_until_its_content_changes() -> None:
     assert kinds(plan(state(mended), [held], owner=OWNER)) == [("update", "a"), ("enable", "a")]
 
 
-def test_a_hook_protected_from_pruning_refuses_its_removal() -> None:
+def test_a_hook_protected_from_pruning_stays_when_git_no_longer_has_it() -> None:
+    planned = plan(state(), [active(wanted(prune=False)), active(wanted("b"))], owner=OWNER)
+    assert (kinds(planned), planned.kept) == ([("retire", "b")], ("a",))
+
+
+def test_a_hook_that_stays_still_takes_the_one_place_at_its_trigger() -> None:
+    kept = active(wanted(prune=False, enabled=True), enabled=True)
+    with pytest.raises(Rejected, match="`a`, `b`"):
+        plan(state(wanted("b", enabled=True)), [kept], owner=OWNER)
+
+
+def test_a_hook_that_would_stay_but_loses_its_name_is_refused() -> None:
+    elsewhere = replace(wanted(), trigger="credentials-exchange")
     with pytest.raises(Rejected, match="prune"):
-        plan(state(), [active(wanted(prune=False))], owner=OWNER)
+        plan(state(elsewhere), [active(wanted(prune=False))], owner=OWNER)
+
+
+def test_a_custom_trigger_does_not_go_while_a_hook_of_it_stays() -> None:
+    known = ActiveTrigger(
+        "order-placed", OWNER, TriggerDefinition("order-placed", custom=True).text
+    )
+    kept = replace(active(wanted(prune=False)), trigger="order-placed")
+    said = replace(state(), triggers=())
+    with pytest.raises(Rejected, match="hooks that stay need it: a"):
+        plan(said, [kept], owner=OWNER, triggers=[known])
 
 
 def test_the_digest_names_content_not_just_kinds() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 
@@ -10,11 +11,15 @@ from app.domain.aggregates import Commit, DomainEvent, Meta, Root, recorded_as
 from app.domain.clients import Client
 from app.domain.definitions import TriggerDefinition
 from app.domain.errors import Problem
+from app.domain.guards import Guard, Hold
 from app.domain.hooks import Hook
 from app.domain.names import HookName
+from app.domain.plans import Change, ChangeKind, Plan
+from app.domain.revisions import CommitSha, TreeSha
 from app.domain.secrets import SealedSecret
 from app.domain.signers import Signer
-from app.domain.sources import Source, SyncRun
+from app.domain.sources import Source
+from app.domain.sync_runs import SyncRun
 from app.domain.triggers import Trigger
 
 HOOK = "01J8Z3Q7V9K2M4N6P8R0S2T4V6"
@@ -113,6 +118,16 @@ def _source() -> Source:
     source.apply_revision(
         commit=SHA, tree="2" * 40, branch="main", plan_digest=DIGEST, counts={"created": 1}
     )
+    retiring = Change(ChangeKind.RETIRE, "no-throwaway", "pre-user-registration", "hooks/a", HOOK)
+    plan = Plan(CommitSha("3" * 40), TreeSha("4" * 40), (retiring,))
+    until = datetime(2026, 12, 24, 18, tzinfo=UTC)
+    hold = Hold(Guard.WINDOW, "no commits go live at this time", until)
+    source.hold_plan(plan, branch="main", holds=(hold,))
+    source.approve_plan(plan.digest)
+    source.suspend(until)
+    source.resume()
+    source.roll_back(plan, branch="main", skipped=[SHA])
+    source.heal_drift(plan)
     return source
 
 

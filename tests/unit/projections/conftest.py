@@ -12,11 +12,14 @@ from app.domain.aggregates import Commit, DomainEvent, Meta, Root, recorded_as
 from app.domain.clients import Client
 from app.domain.definitions import TriggerDefinition
 from app.domain.errors import Transient
+from app.domain.guards import Guard, Hold
 from app.domain.hooks import Hook
 from app.domain.names import HookName
-from app.domain.revisions import Position
+from app.domain.plans import Plan
+from app.domain.revisions import CommitSha, Position, TreeSha
 from app.domain.secrets import SealedSecret
-from app.domain.sources import Source, SyncRun
+from app.domain.sources import Source
+from app.domain.sync_runs import SyncRun
 from app.domain.triggers import Trigger
 from projections.event_log import Recorded
 
@@ -151,6 +154,13 @@ class Story:
             source.apply_revision(
                 commit="c" * 40, tree="d" * 40, branch="main", plan_digest="p", counts={}
             )
+            plan = Plan(CommitSha("e" * 40), TreeSha("f" * 40), ())
+            source.hold_plan(plan, branch="main", holds=(Hold(Guard.APPROVAL, "it waits"),))
+            source.approve_plan(plan.digest)
+            source.suspend(None)
+            source.resume()
+            source.roll_back(plan, branch="main", skipped=["c" * 40])
+            source.heal_drift(plan)
             run.repeat([])
             client.revoke()
             self.save(name, hook, trigger, source, run, client)

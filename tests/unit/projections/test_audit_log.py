@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from app.application.views import AuditRow
-from app.domain.sources import SyncRun
+from app.domain.sync_runs import SyncRun
 from projections.audit_log import Label, audit_row, concerned_hook, label_after, searchable
 from projections.event_log import Recorded
 

@@ -26,10 +26,11 @@ from app.application.invoke import Invoker
 from app.application.issue_tokens import TokenIssuer, TokenPolicy
 from app.application.ledger import Ledger
 from app.application.manage_clients import hash_credential
-from app.application.reconcile import SyncResult, SyncStatus
+from app.application.preview_plan import Preview
 from app.application.run_draft import DraftRunner
 from app.application.sign_in import SessionPolicy, SignIn
 from app.application.status import Check, Readiness, SourceStatus
+from app.application.sync_results import SyncResult, SyncStatus
 from app.application.views import (
     ActiveTable,
     AuditQuery,
@@ -44,6 +45,7 @@ from app.application.views import (
     StoredLine,
     TriggerRow,
 )
+from app.domain.aggregates import Meta
 from app.domain.clients import SCOPES
 from app.domain.errors import NotFound, Problem, Rejected, Unauthenticated
 from app.domain.outcomes import Call, HookVersion, LogLine, Outcome, OutcomeKind, ScriptToCheck
@@ -235,16 +237,20 @@ class FakeSessions:
 
 @dataclass
 class FakeGitOps:
-    statuses: list[SourceStatus] = field(default_factory=list)
+    known: list[SourceStatus] = field(default_factory=list)
     planned: Plan = field(default_factory=lambda: Plan(CommitSha("c" * 40), TreeSha("d" * 40), ()))
+    previewed: Preview | None = None
     refusal: Exception | None = None
     asked: list[str | None] = field(default_factory=list)
     runs: int = 0
     prepared: list[dict[str, Any]] = field(default_factory=list)
     published: list[str] = field(default_factory=list)
 
-    def sources(self) -> Sequence[SourceStatus]:
-        return self.statuses
+    acts: list[tuple[Any, ...]] = field(default_factory=list)
+    """What was done, by whom: the name of the act, its argument, and the meta."""
+
+    def statuses(self) -> Sequence[SourceStatus]:
+        return self.known
 
     async def sync(self) -> SyncResult:
         self.runs += 1
@@ -263,6 +269,9 @@ class FakeGitOps:
     def resolve(self, ref: str) -> CommitSha:
         return CommitSha(ref)
 
+    def is_ancestor(self, old: CommitSha, new: CommitSha) -> bool:
+        raise NotImplementedError
+
     def verify(self, commit: CommitSha, since: CommitSha | None) -> Signer | None:
         raise NotImplementedError
 
@@ -280,13 +289,32 @@ class FakeGitOps:
     def publish(self, commit: Any) -> None:
         self.published.append(commit.sha)
 
-    async def plan(self, ref: str | None) -> Plan:
+    async def plan(self, ref: str) -> Plan:
+        return (await self.preview(ref)).plan
+
+    async def suspend(self, until: datetime | None, meta: Meta) -> Position:
+        self.acts.append(("suspend", until, meta))
+        return Position(7)
+
+    async def resume(self, meta: Meta) -> Position:
+        self.acts.append(("resume", None, meta))
+        return Position(7)
+
+    async def approve(self, digest: str, meta: Meta) -> SyncResult:
+        self.acts.append(("approve", digest, meta))
+        return await self.sync()
+
+    async def roll_back(self, commit: str, meta: Meta) -> SyncResult:
+        self.acts.append(("rollback", commit, meta))
+        return await self.sync()
+
+    async def preview(self, ref: str | None) -> Preview:
         self.asked.append(ref)
         if ref == "nowhere":
             raise NotFound("There is no `nowhere`.")
         if self.refusal is not None:
             raise self.refusal
-        return self.planned
+        return self.previewed or Preview(self.planned, (), (), (), (), ())
 
 
 @dataclass
@@ -472,10 +500,8 @@ def _site() -> Site:
         ),
         audit=audit,
         journal=journal,
-        sources=gitops.sources,
-        sync_now=gitops.sync,
+        sync=gitops,
         committers={"default": gitops.committer()},
-        plan=gitops.plan,
         readiness=lambda: Readiness(tuple(checks)),
         metrics=lambda: b"# TYPE hookledger_hooks gauge\nhookledger_hooks 0.0\n",
         version="1.2.3",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -148,19 +147,13 @@ def test_an_unexpected_error_of_a_read_leaks_nothing(
     def broken() -> Any:
         raise ValueError("at /srv/secret/place.db")
 
-    site.services = replace_sources(site.services, broken)
+    site.gitops.statuses = broken
     answer = site.get("/v1/sync")
     assert answer.status_code == 500
     assert "/srv/secret" not in answer.text
     assert "Traceback" not in answer.text
     number = answer.json()["correlation_id"]
     assert number in [vars(record).get("correlation_id") for record in caplog.records]
-
-
-def replace_sources(services: Any, sources: Callable[[], Any]) -> Any:
-    import dataclasses
-
-    return dataclasses.replace(services, sources=sources)
 
 
 def test_control_characters_of_a_path_reach_neither_log_nor_terminal(

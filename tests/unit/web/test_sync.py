@@ -24,7 +24,7 @@ BAD = Rejected(
 
 def test_a_source_is_shown_with_the_problems_of_the_refused_commit(site: Any) -> None:
     problem = {"message": "m", "file": "hooks/a/hook.py", "line": 3, "key": None}
-    site.gitops.statuses = [
+    site.gitops.known = [
         SourceStatus(
             id="default",
             location="/srv/repository",

@@ -1,0 +1,113 @@
+"""What every use case about a source goes through, one at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+from collections.abc import Callable, Iterator, Mapping
+
+import anyio
+import anyio.to_thread
+
+from app.application.decide_revision import Decision, RevisionDecider
+from app.application.guard_plan import PlanGuard
+from app.application.ledger import Ledger
+from app.application.ports import Clock, HookTable, Packages, Runner, SourceRepository, Vault
+from app.application.record_revision import RevisionRecorder
+from app.application.sealed_secrets import SealedSecrets
+from app.application.sync_results import SourceSettings, same_place
+from app.application.versions import versions_to_come
+from app.application.views import ActiveTable, SourceRow
+from app.domain.errors import Transient
+from app.domain.plans import ChangeKind
+from app.domain.revisions import Position, TreeSha
+
+_TABLE_WAIT = 10.0
+"""Seconds the table may take to catch up with the ledger before a run gives up for now."""
+
+Record = Callable[[Decision, Mapping[str, str]], Position | None]
+
+
+class Operation(enum.StrEnum):
+    """What is being done about a source now."""
+
+    IDLE = "Idle"
+    RESOLVING = "Resolving"
+    """The branch's tip is looked up."""
+    PLANNING = "Planning"
+    """A commit is read, checked and tried."""
+    APPLYING = "Applying"
+    COMPARING = "Comparing"
+    """The hook table is compared with the applied commit."""
+    RETRYING = "Retrying"
+    """The last run failed for reasons that may pass; the next one comes by itself."""
+
+
+class SyncStages:
+    """Decide, guard and record, put together for one source."""
+
+    def __init__(
+        self,
+        source: SourceSettings,
+        *,
+        repository: SourceRepository,
+        ledger: Ledger,
+        hooks: HookTable,
+        runner: Runner,
+        packages: Packages,
+        vault: Vault,
+        secrets: SealedSecrets,
+        clock: Clock,
+        new_id: Callable[[], str],
+    ) -> None:
+        self.source = source
+        self.repository = repository
+        self.ledger = ledger
+        self.clock = clock
+        self.decider = RevisionDecider(source, repository, runner, packages, secrets, clock, new_id)
+        self.guard = PlanGuard(source, repository, clock)
+        self.recorder = RevisionRecorder(source, ledger, vault)
+        self.packages = packages
+        self.running = anyio.Lock()
+        """Held by whatever may change something."""
+        self.operation = Operation.IDLE
+        self._hooks = hooks
+        self._runner = runner
+        self._vault = vault
+        self._new_id = new_id
+
+    @contextlib.contextmanager
+    def doing(self, operation: Operation) -> Iterator[None]:
+        """Say what is done inside the block."""
+        before, self.operation = self.operation, operation
+        try:
+            yield
+        finally:
+            self.operation = before
+
+    async def current_table(self) -> ActiveTable:
+        """Return the table once it is as new as the ledger; raise ``Transient``."""
+        head = await anyio.to_thread.run_sync(self.ledger.head)
+        if not await self._hooks.wait_for(head, timeout=_TABLE_WAIT):
+            raise Transient("The hook table has not caught up with the ledger yet.")
+        return self._hooks.table
+
+    def applied_tree(self, row: SourceRow | None) -> TreeSha | None:
+        """Return the tree to compare a commit with; None: all of the commit has to be read."""
+        if row is None or row.tree is None or not same_place(self.source, row):
+            return None
+        return TreeSha(row.tree)
+
+    async def put_in_force(self, decision: Decision, record: Record) -> Position | None:
+        """Store a decision by ``record``; None if it has to be decided again."""
+        created = {
+            change.name: self._new_id()
+            for change in decision.plan.changes
+            if change.kind is ChangeKind.CREATE
+        }
+        # All checks are passed: processes start while the revision is being stored.
+        self._runner.expect(
+            versions_to_come(decision.plan, created, decision.table, self._vault, self.packages)
+        )
+        with self.doing(Operation.APPLYING):
+            return await anyio.to_thread.run_sync(record, decision, created)
