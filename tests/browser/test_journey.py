@@ -46,7 +46,7 @@ def test_the_whole_way(empty_server: Any, visit: Callable[..., Any]) -> None:
     result = page.get_by_role("region", name="Result")
     expect(result.get_by_text("succeeded")).to_be_visible()
     expect(result.get_by_text("hello user1@example.com")).to_be_visible()
-    expect(result.get_by_text("app_metadata").first).to_be_visible()
+    expect(result.locator(".cm-line", has_text="app_metadata").first).to_be_visible()
 
     page.get_by_role("button", name="Create", exact=True).click()
     dialog = page.get_by_role("dialog")
@@ -58,8 +58,12 @@ def test_the_whole_way(empty_server: Any, visit: Callable[..., Any]) -> None:
 
     answer = empty_server.sign_up("a@example.com")
     assert answer.json()["data"] == {"user": {"app_metadata": {"seen": True}}}
+    for _ in range(100):  # the journal writes in batches
+        if empty_server.ask("GET", "/v1/invocations?hook=first-hook").json()["invocations"]:
+            break
+        page.wait_for_timeout(50)
     page.reload()
-    expect(page.get_by_role("img", name="Durations of the newest 1 invocations")).to_be_visible()
+    expect(page.get_by_role("img", name="Durations of the newest 1 invocation:")).to_be_visible()
 
     # The draft is gone: what is edited next is what is saved.
     page.get_by_role("link", name="Edit and run").click()

@@ -38,6 +38,7 @@ class Renderer:
             "ago": ago,
             "short": short,
             "count": count,
+            "many": many,
             "milliseconds": milliseconds,
             "share": share,
             "browser": browser,
@@ -77,6 +78,11 @@ def short(commit: str | None) -> str:
 def count(number: int) -> str:
     """Write a number with thousands apart, by a narrow blank that does not break."""
     return f"{number:,}".replace(",", "\u202f")
+
+
+def many(number: int, word: str) -> str:
+    """Write how many there are of what ``word`` names in the singular."""
+    return f"{count(number)} {word}{'' if number == 1 else 's'}"
 
 
 def milliseconds(value: float | None) -> str:
