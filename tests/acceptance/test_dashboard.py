@@ -227,6 +227,7 @@ def test_hooks_are_found(admin: Visitor) -> None:
     page = admin.page("/hooks?text=DISPOSABLE")
     assert "block-disposable-mail" in page
     assert "welcome-note" not in page
+    assert "welcome-note" in admin.page("/hooks?text=&trigger=&state=")
     assert "No hook is like that" in admin.page("/hooks?text=zzz")
     assert "allow-company-domains" in admin.page("/hooks?state=disabled&trigger=pre-user-registration")  # fmt: skip
 
@@ -241,3 +242,16 @@ def test_what_is_not_there_is_a_page_that_says_so(admin: Visitor) -> None:
 def test_a_deleted_hook_is_gone(admin: Visitor, made: str) -> None:
     assert "is deleted" in admin.do(f"/hooks/{made}/delete", reason="was a trial")
     assert admin.http.get(f"/hooks/{made}").status_code == 404
+
+
+def test_the_command_line_lists_and_ends_sessions(
+    shared_server: Any, shared_workspace: Any
+) -> None:
+    visitor = Visitor(shared_server, shared_workspace, "viewer")
+    newest = shared_workspace.json("sessions", "list")[0]
+    assert newest["role"] == "viewer"
+    assert newest["way"] == "link"
+    shared_workspace.run("sessions", "end", newest["id"])
+    assert visitor.http.get("/access").status_code == 303
+    assert shared_workspace.run("sessions", "end", newest["id"], check=False).returncode == 1
+    visitor.http.close()

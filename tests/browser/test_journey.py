@@ -150,3 +150,18 @@ def test_the_overview_refreshes_itself_without_losing_the_place(
     assert page.evaluate("document.getElementById('live').kept") is True
     page.get_by_role("button", name="Colours").click()
     assert page.evaluate("document.documentElement.dataset.theme") == "light"
+
+
+def test_hooks_are_found_while_one_types(sample_server: Any, visit: Callable[..., Any]) -> None:
+    visitor = visit(sample_server)
+    visitor.sign_in()
+    page: Page = visitor.open("/hooks")
+    page.get_by_role("searchbox").press_sequentially("dispos")
+    expect(page.get_by_role("link", name="welcome-note")).to_have_count(0)
+    expect(page.get_by_role("link", name="block-disposable-mail")).to_be_visible()
+    assert page.evaluate("document.activeElement.id") == "text"
+    page.wait_for_url("**text=dispos*")
+    page.reload()
+    expect(page.get_by_role("link", name="welcome-note")).to_have_count(0)
+    page.get_by_role("combobox", name="State").select_option("disabled")
+    expect(page.get_by_text("No hook is like that")).to_be_visible()

@@ -123,7 +123,7 @@ class PageExchange(Exchange):
                 scope=scope,
                 headers=arrival.headers,
                 cookies=arrival.cookies,
-                values=parse_query(scope["query_string"], self._page.parameters),
+                values=parse_query(_filled(scope["query_string"]), self._page.parameters),
                 form=form,
                 nonce=arrival.nonce,
                 table=self._services.hooks.table,
@@ -193,6 +193,11 @@ def unexpected_page(arrival: Arrival, error: Exception) -> Response:
         problems=(),
         correlation_id=log_unexpected(error, arrival.scope),
     )
+
+
+def _filled(query: bytes) -> bytes:
+    """Leave out what is empty: a form sends all its fields, also those nobody filled in."""
+    return b"&".join(part for part in query.split(b"&") if part.partition(b"=")[2])
 
 
 def _to_sign_in(arrival: Arrival, scope: Scope) -> Response:
