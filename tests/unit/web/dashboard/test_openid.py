@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -43,8 +45,12 @@ def provider(site: Any) -> FakeProvider:
 
 def depart(browser: Any, onward: str = "/access") -> str:
     answer = browser.post("/login/openid", {"next": onward})
-    assert answer.status_code == 303
-    state: str = parse_qs(urlsplit(answer.headers["location"]).query)["state"][0]
+    assert answer.status_code == 200
+    found = re.search(
+        r'http-equiv="refresh" content="0;url=(https://login\.example\.com/[^"]+)"', answer.text
+    )
+    assert found
+    state: str = parse_qs(urlsplit(html.unescape(found[1])).query)["state"][0]
     return state
 
 
