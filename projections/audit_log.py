@@ -75,7 +75,19 @@ def audit_row(fact: Recorded, label: Label | None) -> AuditRow:
         correlation_id=meta.get("correlation_id"),
         reason=meta.get("reason"),
         data=_data(fact.event),
+        signer=_signer(meta),
     )
+
+
+def _signer(meta: Mapping[str, Any]) -> Mapping[str, str] | None:
+    """Read who signed: a principal, or one with the fingerprint of the key."""
+    signer = meta.get("signer")
+    if isinstance(signer, str) and signer:
+        return {"principal": signer}
+    if not isinstance(signer, Mapping):
+        return None
+    known = {key: signer.get(key) for key in ("principal", "fingerprint")}
+    return {key: value for key, value in known.items() if isinstance(value, str)} or None
 
 
 def searchable(row: AuditRow) -> str:
@@ -90,6 +102,8 @@ def searchable(row: AuditRow) -> str:
         row.source,
         row.commit,
         row.reason,
+        row.correlation_id,
+        *(row.signer or {}).values(),
     )
     return "\n".join((*(column for column in columns if column), *_words(row.data)))
 

@@ -1,4 +1,4 @@
-"""Questions to the audit log, checked and turned into SQL conditions that an index can answer."""
+"""Questions to the audit log, checked and turned into terms that its marks answer."""
 
 from __future__ import annotations
 
@@ -6,79 +6,79 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from app.application.views import AuditQuery
 from app.domain.errors import Problem, Rejected
-from app.domain.revisions import Position
 
 MAX_LIMIT = 1000
+MAX_TYPES = 50
 MAX_WORDS = 32
 MAX_WORD_LENGTH = 200
+LAST_POSITION = 2**63 - 1
 
-_LAST = Position(2**63 - 1)
-_FOREVER = "9999"
-_CURSOR = re.compile(r"a1\.([0-9a-z]{1,13})\Z")
+_REFUSED = "The audit log cannot be asked that."
 _COMMIT = re.compile(r"[0-9a-f]{7,40}\Z")
 _ULID = re.compile(r"(?=.*[A-Z])[0-7][0-9A-HJKMNP-TV-Z]{25}\Z")
-_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+_TYPE = re.compile(r"[a-z_]+(\.[a-z_]+)?\Z")
+_PAST_HEX, _PAST_DOT = "g", "/"
+"""The character after the last digit of a commit's id, and the one after the dot of a type."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Values from ``start`` to before ``end``."""
+
+    start: str
+    end: str
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """What a row must hold: in ``field`` any of ``values``."""
+
+    field: str
+    values: tuple[str | Interval, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """What a page must hold, joined by *and*, and the words its rows' texts must hold."""
+    """What rows must hold, joined by *and*."""
 
-    clauses: tuple[str, ...]
-    parameters: tuple[Any, ...]
+    terms: tuple[Term, ...]
     words: tuple[str, ...]
-
-    @property
-    def only_ranges(self) -> bool:
-        """Whether there are clauses, and none asks for one exact value."""
-        return bool(self.clauses) and not any(" = " in clause for clause in self.clauses)
+    since: str | None
+    until: str | None
+    first: int
+    last: int
+    """Positions, inclusive."""
 
 
 def conditions_of(query: AuditQuery) -> Conditions:
     """Translate the filters; raise ``Rejected`` with everything that is wrong with them."""
     problems = [*_problems(query)]
     if problems:
-        raise Rejected("The audit log cannot be asked that.", problems=problems)
-    filters = list(_filters(query))
+        raise Rejected(_REFUSED, problems=problems)
     return Conditions(
-        clauses=tuple(clause for clause, _ in filters),
-        parameters=tuple(parameter for _, parameter in filters),
+        terms=tuple(_terms(query)),
         words=_words(query.text),
+        since=None if query.since is None else sortable(query.since),
+        until=None if query.until is None else sortable(query.until),
+        first=max(1, query.from_position or 1),
+        last=LAST_POSITION if query.to_position is None else query.to_position,
     )
+
+
+def commits_beginning(prefix: str) -> Interval:
+    """Return the interval of the commits whose ids begin with ``prefix``."""
+    return Interval(prefix, prefix + _PAST_HEX)
 
 
 def check_limit(limit: int) -> int:
     """Return the size of a page; raise ``Rejected`` if it is none."""
     if not 1 <= limit <= MAX_LIMIT:
         problem = Problem(f"must be between 1 and {MAX_LIMIT}", key="limit")
-        raise Rejected("The audit log cannot be asked that.", problems=[problem])
+        raise Rejected(_REFUSED, problems=[problem])
     return limit
-
-
-def cursor_at(position: Position) -> str:
-    """Return the opaque text that continues a list below ``position``."""
-    digits = ""
-    number = int(position)
-    while number or not digits:
-        number, digit = divmod(number, 36)
-        digits = _DIGITS[digit] + digits
-    return f"a1.{digits}"
-
-
-def position_below(cursor: str | None) -> Position:
-    """Return the position a page stays below; raise ``Rejected`` for a cursor not one of ours."""
-    if cursor is None:
-        return _LAST
-    match = _CURSOR.match(cursor)
-    position = int(match.group(1), 36) if match else 0
-    if not 0 < position <= _LAST:
-        problem = Problem("is not a cursor of the audit log; begin without one", key="cursor")
-        raise Rejected("The audit log cannot be continued there.", problems=[problem])
-    return Position(position)
 
 
 def sortable(at: datetime) -> str:
@@ -86,37 +86,41 @@ def sortable(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="microseconds")
 
 
-def _filters(query: AuditQuery) -> Iterator[tuple[str, str]]:
-    if query.actor is not None:
-        yield "actor = ?", query.actor
+def _terms(query: AuditQuery) -> Iterator[Term]:
     if query.hook is not None:
-        # Names are lower-case and ULIDs are not, so one of two indexes answers.
-        yield "hook = ?" if _ULID.match(query.hook) else "hook_name = ?", query.hook
-    if query.trigger is not None:
-        yield "trigger_id = ?", query.trigger
-    if query.type is not None:
-        yield "type = ?" if "." in query.type else "kind = ?", query.type
+        # Names are lower-case and ULIDs are not, so it is one or the other.
+        yield Term("hook" if _ULID.match(query.hook) else "name", (query.hook,))
     if query.commit is not None:
-        yield from _commit_filters(query.commit.lower())
-    if query.since is not None:
-        yield "at >= ?", sortable(query.since)
-        if query.until is None:
-            # "Since" mostly asks for the last hours. An open end would make SQLite, which has no
-            # statistics, walk down all positions to find that there are no more such rows.
-            yield "at < ?", _FOREVER
-    if query.until is not None:
-        yield "at < ?", sortable(query.until)
+        yield Term("commit", (commits_beginning(query.commit.lower()),))
+    if query.type is not None:
+        yield Term("type", tuple(map(_type, _types(query.type))))
+    for field, value in (
+        ("correlation", query.correlation),
+        ("signer", query.signer),
+        ("actor", query.actor),
+        ("trigger", query.trigger),
+        ("origin", query.origin),
+    ):
+        if value is not None:
+            yield Term(field, (value,))
 
 
-def _commit_filters(commit: str) -> Iterator[tuple[str, str]]:
-    if len(commit) == 40:  # noqa: PLR2004 (digits of a SHA-1)
-        yield "commit_sha = ?", commit
-    else:
-        yield "commit_sha >= ?", commit
-        yield "commit_sha < ?", commit + "g"  # the letter after the last digit
+def _type(text: str) -> str | Interval:
+    return text if "." in text else Interval(f"{text}.", f"{text}{_PAST_DOT}")
+
+
+def _types(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(part.strip() for part in text.split(",")))
 
 
 def _problems(query: AuditQuery) -> Iterator[Problem]:
+    if query.type is not None and (
+        len(_types(query.type)) > MAX_TYPES or not all(map(_TYPE.match, _types(query.type)))
+    ):
+        yield Problem(
+            f"must be up to {MAX_TYPES} types such as `hook.created` or `hook`, parted by commas",
+            key="type",
+        )
     if query.commit is not None and not _COMMIT.match(query.commit.lower()):
         yield Problem("must be 7 to 40 hexadecimal digits", key="commit")
     for key, instant in (("since", query.since), ("until", query.until)):

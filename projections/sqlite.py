@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 from app.domain.errors import Stalled, Transient
 from app.domain.revisions import Position
-from projections.views import Database, Session, TextMatch
+from projections.views import Database, Session
 
 IDLE_READERS = 4
 """Reading connections kept open; more are opened while more threads read at once."""
@@ -39,6 +39,8 @@ class SQLiteDatabase(Database):
     """Connections to one file: one writes, as many as needed read."""
 
     position_key: ClassVar[str] = "INTEGER PRIMARY KEY"
+    bytes_type: ClassVar[str] = "BLOB"
+    clustered: ClassVar[str] = " WITHOUT ROWID"
 
     def __init__(self, path: str | Path, *, lock_timeout: float = 15.0) -> None:
         self._path = Path(path).absolute()
@@ -90,14 +92,14 @@ class SQLiteDatabase(Database):
     ) -> None:
         session.run_many(f"INSERT INTO {table}_words (rowid, text) VALUES (?, ?)", texts)  # noqa: S608 (a name of ours)
 
-    def matching(self, table: str, words: Sequence[str]) -> TextMatch:
+    def word_query(self, words: Sequence[str]) -> str:
         # A word in quotes is a phrase to FTS5, never syntax; quotes within are doubled.
-        phrases = " AND ".join('"' + word.replace('"', '""') + '"' for word in words)
-        return TextMatch(
-            source=f"{table}_words CROSS JOIN {table} ON {table}.position = {table}_words.rowid",
-            position=f"{table}_words.rowid",
-            condition=f"{table}_words MATCH ?",
-            parameters=(phrases,),
+        return " AND ".join('"' + word.replace('"', '""') + '"' for word in words)
+
+    def word_walk(self, table: str, *, descending: bool) -> str:
+        return (
+            f"SELECT rowid FROM {table}_words WHERE {table}_words MATCH ? "  # noqa: S608 (a name of ours)
+            f"AND rowid >= ? AND rowid <= ? ORDER BY rowid{' DESC' if descending else ''} LIMIT ?"
         )
 
     def close(self) -> None:

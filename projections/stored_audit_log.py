@@ -1,4 +1,4 @@
-"""The audit log as stored rows, with an index for each filter and one for words."""
+"""The audit log as stored rows, with marks for each filter and an index for words."""
 
 from __future__ import annotations
 
@@ -8,18 +8,23 @@ from typing import Any
 
 import msgspec
 
-from app.application.views import AuditQuery, AuditRow, Page
+from app.application.views import AuditQuery, AuditRow, CountBy, Counts, Page
 from app.domain.revisions import Position
-from projections.audit_log import Label, audit_row, concerned_hook, label_after, searchable
+from projections.audit_counts import DEFINITION, add_counts, count
+from projections.audit_cursors import CursorsOf, Place
+from projections.audit_log import Label, audit_row, concerned_hook, label_after
+from projections.audit_marks import add_marks, definitions, some_values
 from projections.audit_query import (
+    Conditions,
     check_limit,
+    commits_beginning,
     conditions_of,
-    cursor_at,
-    position_below,
     sortable,
 )
+from projections.audit_search import Search
+from projections.audit_words import add_words, drop_words
 from projections.event_log import Recorded
-from projections.views import Session, StoredView, Tables, TextMatch
+from projections.views import Session, StoredView, Tables
 
 _COLUMNS = (
     "position",
@@ -36,66 +41,92 @@ _COLUMNS = (
     "correlation_id",
     "reason",
     "data",
+    "signer",
 )
 """In the order of the members of ``AuditRow``."""
 
-_INDEXED = ("actor", "hook", "hook_name", "trigger_id", "type", "kind", "commit_sha", "at")
+_ROW = f"SELECT {', '.join(_COLUMNS)} FROM {{events}} WHERE position = ?"  # noqa: S608 (names of ours)
+_AT = "SELECT position FROM {events} WHERE at <= ? ORDER BY at DESC, position DESC LIMIT 1"
+_BY_AT = "CREATE INDEX {events}_by_at ON {events} (at, position)"
 
 
 class StoredAuditLog(StoredView):
     """Every event as a row for people; implements the port ``AuditLog``."""
 
-    name = "audit_log_v1"
+    name = "audit_log_v2"
 
-    def query(self, query: AuditQuery, *, cursor: str | None, limit: int) -> Page[AuditRow]:
-        """Return a page, newest first; raise ``Rejected`` for a cursor or filter that is none.
+    def query(
+        self, query: AuditQuery, *, cursor: str | None, limit: int, ascending: bool = False
+    ) -> Page[AuditRow]:
+        """Return a page; raise ``Rejected`` for a filter that is none, or a cursor of another list.
 
-        Pages continue below a position, so events that arrive meanwhile neither shift nor repeat.
+        Pages continue beyond a position, so events that arrive meanwhile neither shift nor repeat.
+        One whose words occur very often may hold fewer rows than asked for, even none, and yet
+        have a ``next``.
         """
+        cursors = CursorsOf(query, ascending=ascending)
+        place = None if cursor is None else cursors.read(cursor)
+        conditions = conditions_of(query)
         check_limit(limit)
+        back = place is not None and place.back
+        descending = ascending == back
         with self._database.read() as session:
-            sql, parameters = self._statement(session, query, cursor, limit + 1)
-            found = session.rows(sql, *parameters)
-        rows = tuple(_row(values) for values in found[:limit])
-        more = len(found) > limit
-        return Page(items=rows, next=cursor_at(rows[-1].position) if more else None)
+            search = self._search(session, conditions)
+            first, last = conditions.first, min(conditions.last, self._state(session).position)
+            if place is not None and descending:
+                last = min(last, place.position - 1)
+            elif place is not None:
+                first = max(first, place.position + 1)
+            found = search.find(first, last, descending=descending, wanted=limit + 1)
+            rows = self._rows(session, sorted(found.positions[:limit], reverse=not ascending))
+        # A walk that found one row more than asked for, or stopped on its way, is to be continued.
+        reached = found.reached
+        if len(found.positions) > limit:
+            reached = found.positions[limit - 1]
+        beyond = None if reached is None else cursors.write(Place(reached, back=back))
+        behind = None
+        if place is not None:
+            # The row a cursor names lies outside its page, so an empty page turns round behind it.
+            step = -1 if descending else 1
+            nearest = found.positions[0] if found.positions else place.position + step
+            behind = cursors.write(Place(nearest, back=not back))
+        following, previous = (behind, beyond) if back else (beyond, behind)
+        return Page(items=rows, next=following, previous=previous)
 
-    def _statement(
-        self, session: Session, query: AuditQuery, cursor: str | None, limit: int
-    ) -> tuple[str, tuple[Any, ...]]:
-        below, wanted = position_below(cursor), conditions_of(query)
-        events = self._tables(session).table("events")
-        match = TextMatch(source=events, position="position", condition="", parameters=())
-        if wanted.words:
-            match = self._database.matching(events, wanted.words)
-        # The sign keeps a database without statistics from walking all positions down in search of
-        # the few rows of a range; the range's own index holds the positions too.
-        sign = "+" if wanted.only_ranges and not wanted.words else ""
-        clauses = filter(None, (match.condition, f"{sign}{match.position} < ?", *wanted.clauses))
-        # The positions first: an index holds all that is needed to sort and cut them.
-        sql = (
-            f"SELECT {', '.join(_COLUMNS)} FROM {events} WHERE position IN ("  # noqa: S608 (names of ours)
-            f"SELECT {match.position} FROM {match.source} WHERE {' AND '.join(clauses)} "
-            f"ORDER BY {match.position} DESC LIMIT ?) ORDER BY position DESC"
-        )
-        return sql, (*match.parameters, below, *wanted.parameters, limit)
+    def counts(self, query: AuditQuery, *, by: CountBy) -> Counts:
+        """Count the events that match; raise ``Rejected`` for a filter that is none."""
+        conditions = conditions_of(query)
+        with self._database.read() as session:
+            return count(self._search(session, conditions), by, self._state(session).position)
+
+    def commits(self, prefix: str, limit: int) -> tuple[str, ...]:
+        """Return the ids of commits that caused events and begin with ``prefix``, in order."""
+        with self._database.read() as session:
+            tables, interval = self._tables(session), commits_beginning(prefix)
+            return tuple(some_values(session, tables, "commit", interval, limit))
+
+    def position_at(self, at: datetime) -> Position:
+        """Return the position of the last event that had happened at an instant; 0 for none."""
+        with self._database.read() as session:
+            found = session.rows(self._tables(session).sql(_AT), sortable(at))
+        return Position(found[0][0]) if found else Position(0)
+
+    def _search(self, session: Session, conditions: Conditions) -> Search:
+        return Search(self._database, session, self._tables(session), conditions)
+
+    def _rows(self, session: Session, positions: Sequence[int]) -> tuple[AuditRow, ...]:
+        # Looked up one by one: whatever SQLite knows of its tables, there is no other way.
+        sql = self._tables(session).sql(_ROW)
+        return tuple(_row(session.rows(sql, position)[0]) for position in positions)
 
     def _create(self, session: Session, tables: Tables) -> None:
         session.run(tables.sql(_EVENTS % self._database.position_key))
-        session.run(tables.sql(_LABELS))
-        for column in _INDEXED:
-            session.run(
-                tables.sql(
-                    f"CREATE INDEX {{events}}_by_{column} ON {{events}} ({column}, position)"
-                )
-            )
-        for statement in self._database.text_tables(tables.table("events")):
-            session.run(statement)
+        for statement in (_LABELS, _BY_AT, *definitions(self._database), DEFINITION):
+            session.run(tables.sql(statement))
 
     def _drop(self, session: Session, tables: Tables) -> None:
-        for statement in self._database.drop_text(tables.table("events")):
-            session.run(statement)
-        for table in ("events", "labels"):
+        drop_words(self._database, session, tables)
+        for table in ("events", "labels", "marks", "spans", "days"):
             session.run(f"DROP TABLE IF EXISTS {tables.table(table)}")
 
     def _write(self, session: Session, tables: Tables, recorded: Sequence[Recorded]) -> None:
@@ -114,9 +145,9 @@ class StoredAuditLog(StoredView):
             tables.sql(_SET_LABEL),
             ((hook, labels[hook].name, labels[hook].trigger) for hook in sorted(changed)),
         )
-        self._database.add_texts(
-            session, tables.table("events"), ((row.position, searchable(row)) for row in rows)
-        )
+        add_words(self._database, session, tables, rows)
+        add_marks(session, tables, rows)
+        add_counts(session, tables, rows)
 
 
 _EVENTS = """
@@ -135,7 +166,7 @@ CREATE TABLE {events} (
     correlation_id TEXT,
     reason TEXT,
     data TEXT NOT NULL,
-    kind TEXT NOT NULL
+    signer TEXT
 )"""
 _LABELS = """
 CREATE TABLE {labels} (hook TEXT PRIMARY KEY, name TEXT NOT NULL, trigger_id TEXT NOT NULL)"""
@@ -167,11 +198,17 @@ def _values(row: AuditRow) -> tuple[Any, ...]:
         row.correlation_id,
         row.reason,
         msgspec.json.encode(row.data).decode(),
-        row.type.partition(".")[0],
+        None if row.signer is None else msgspec.json.encode(row.signer).decode(),
     )
 
 
 def _row(values: tuple[Any, ...]) -> AuditRow:
-    position, at, *texts, data = values
-    members = (Position(position), datetime.fromisoformat(at), *texts, msgspec.json.decode(data))
+    position, at, *texts, data, signer = values
+    members: tuple[Any, ...] = (
+        Position(position),
+        datetime.fromisoformat(at),
+        *texts,
+        msgspec.json.decode(data),
+        None if signer is None else msgspec.json.decode(signer),
+    )
     return AuditRow(*members)

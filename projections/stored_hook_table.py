@@ -18,6 +18,7 @@ from app.domain.revisions import Position
 from projections.draft import Keys
 from projections.event_log import Recorded
 from projections.hook_table import fold_with_changes, touched
+from projections.table_snapshots import TABLES, definitions, is_due, keep, nearest
 from projections.views import Session, StoredView, Tables
 
 Row = TypeVar("Row", bound=HookRow | TriggerRow | ClientRow | SourceRow)
@@ -29,7 +30,7 @@ _encode = msgspec.json.Encoder(order="deterministic").encode
 class StoredHookTable(StoredView):
     """Hooks, triggers, clients and sources: each row as JSON beside its indexed columns."""
 
-    name = "hook_table_v1"
+    name = "hook_table_v2"
 
     def load_table(self) -> ActiveTable:
         """Return everything, rows and position from one snapshot."""
@@ -37,14 +38,24 @@ class StoredHookTable(StoredView):
             state = self._state(session)
             return _load(session, self._tables(session), None, state.position)
 
+    def nearest_snapshot(self, position: Position) -> ActiveTable:
+        """Return the newest table kept at or before ``position``; the empty one if there is none.
+
+        Of secrets it has names and key ids only.
+        """
+        with self._database.read() as session:
+            return nearest(session, self._tables(session), position)
+
     def _create(self, session: Session, tables: Tables) -> None:
+        for statement in definitions(self._database):
+            session.run(tables.sql(statement))
         for kind in _KINDS:
             for statement in kind.definitions():
                 session.run(tables.sql(statement))
 
     def _drop(self, session: Session, tables: Tables) -> None:
-        for kind in _KINDS:
-            session.run(f"DROP TABLE IF EXISTS {tables.table(kind.name)}")
+        for table in (*(kind.name for kind in _KINDS), *TABLES):
+            session.run(f"DROP TABLE IF EXISTS {tables.table(table)}")
 
     def _write(self, session: Session, tables: Tables, recorded: Sequence[Recorded]) -> None:
         before = _load(session, tables, touched(recorded), Position(0))
@@ -53,6 +64,8 @@ class StoredHookTable(StoredView):
         _TRIGGERS.save(session, tables, after.triggers, changed.triggers)
         _CLIENTS.save(session, tables, after.clients, changed.clients)
         _SOURCES.save(session, tables, after.sources, changed.sources)
+        if is_due(session, tables, after.position):
+            keep(session, tables, _load(session, tables, None, after.position))
 
 
 def _load(session: Session, tables: Tables, keys: Keys | None, position: Position) -> ActiveTable:

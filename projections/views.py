@@ -39,18 +39,6 @@ class Session(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class TextMatch:
-    """How a query asks for rows whose text holds certain words."""
-
-    source: str
-    """What stands after FROM; the searched table in it goes by its own name."""
-    position: str
-    """The column of positions whose order costs nothing."""
-    condition: str
-    parameters: tuple[Any, ...]
-
-
 class Database(ABC):
     """A database that keeps views; its methods are all in which databases differ.
 
@@ -59,6 +47,9 @@ class Database(ABC):
 
     position_key: ClassVar[str]
     """Column type of a primary key that holds positions."""
+    bytes_type: ClassVar[str]
+    clustered: ClassVar[str]
+    """Stands behind a table's definition to have its rows stored within their primary key."""
 
     @abstractmethod
     def write(self) -> AbstractContextManager[Session]:
@@ -87,8 +78,15 @@ class Database(ABC):
         """Put texts into the index of ``table``, by the position of their rows."""
 
     @abstractmethod
-    def matching(self, table: str, words: Sequence[str]) -> TextMatch:
-        """Say how to find the rows of ``table`` whose text holds all ``words``, taken literally."""
+    def word_query(self, words: Sequence[str]) -> str:
+        """Write the parameter that asks for texts which hold all ``words``, taken literally."""
+
+    @abstractmethod
+    def word_walk(self, table: str, *, descending: bool) -> str:
+        """Return the query for positions, in order, of texts of ``table`` that hold words.
+
+        Its parameters: the words' query, the lowest position, the highest, how many at most.
+        """
 
     @abstractmethod
     def close(self) -> None:

@@ -10,6 +10,8 @@ from app.application.views import (
     ActiveTable,
     AuditQuery,
     AuditRow,
+    CountBy,
+    Counts,
     Delivery,
     ExecutionQuery,
     ExecutionRecord,
@@ -49,10 +51,47 @@ class HookTable(Protocol):
 
 
 class AuditLog(Protocol):
-    """The stored audit log."""
+    """The stored audit log. Blocking: call it from a thread."""
 
-    def query(self, query: AuditQuery, *, cursor: str | None, limit: int) -> Page[AuditRow]:
-        """Return a page, newest first; raise ``Rejected`` for a cursor that is not one of ours."""
+    def query(
+        self, query: AuditQuery, *, cursor: str | None, limit: int, ascending: bool = False
+    ) -> Page[AuditRow]:
+        """Return a page, newest first unless ``ascending``, within a bounded time.
+
+        A page of rows that hold words may be short, even empty, and yet have a ``next``. Raises
+        ``Rejected`` for filters that are none, and for a cursor of other filters or another order.
+        """
+        ...
+
+    def counts(self, query: AuditQuery, *, by: CountBy) -> Counts:
+        """Count the events that match, within a bounded time; raise ``Rejected``."""
+        ...
+
+    def commits(self, prefix: str, limit: int) -> Sequence[str]:
+        """Return ids of commits that caused events and begin with ``prefix``, in order."""
+        ...
+
+    def position_at(self, at: datetime) -> Position:
+        """Return the position of the last event that had happened at an instant; 0 for none."""
+        ...
+
+    def position(self) -> Position:
+        """Return the position up to which the log is written."""
+        ...
+
+
+class History(Protocol):
+    """The active-hook table of the past. Blocking: call it from a thread."""
+
+    def newest(self) -> Position:
+        """Return the newest position there is; raise ``Transient``."""
+        ...
+
+    def as_of(self, position: Position) -> ActiveTable:
+        """Return the table as it was after ``position``, in a time that does not grow with age.
+
+        Of secrets it holds names and key ids only. Raises ``Transient`` and ``Stalled``.
+        """
         ...
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -175,6 +176,8 @@ class AuditRow:
     reason: str | None
     data: Mapping[str, Any]
     """The event's members, without ciphertext and hashes; scripts as digest and size."""
+    signer: Mapping[str, str] | None = None
+    """Who verifiably signed the commit: ``principal``, and ``fingerprint`` if it is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +189,8 @@ class AuditQuery:
     """ULID or name."""
     trigger: str | None = None
     type: str | None = None
-    """A topic, or its part before the dot (``hook`` matches ``hook.created``)."""
+    """A topic, or its part before the dot (``hook`` matches ``hook.created``); any of several that
+    are separated by commas."""
     commit: str | None = None
     """A full commit id, or at least 7 digits of its beginning."""
     since: datetime | None = None
@@ -195,14 +199,44 @@ class AuditQuery:
     """Exclusive."""
     text: str | None = None
     """Words that all occur in the event's text."""
+    origin: str | None = None
+    signer: str | None = None
+    """Principal or fingerprint of the key that signed the commit."""
+    correlation: str | None = None
+    from_position: int | None = None
+    """Inclusive."""
+    to_position: int | None = None
+    """Inclusive."""
+
+
+class CountBy(enum.StrEnum):
+    """What events are counted by."""
+
+    TYPE = "type"
+    DAY = "day"
+    """In UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many events there are of each type, or of each day, in the order of these."""
+
+    counts: Mapping[str, int]
+    complete_from: Position
+    """All that match are counted from this position on; 0 for all there are. Only words that occur
+    very often make it another."""
+    position: Position
+    """The newest position that was looked at."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """Part of a list, newest first; ``next`` continues it and is None at the end."""
+    """Part of a list; ``next`` continues it and is None at the end."""
 
     items: tuple[T, ...]
     next: str | None
+    previous: str | None = None
+    """Leads back to the rows before; None at the beginning, and for lists that only go on."""
 
 
 class ExecutionRecord(msgspec.Struct, frozen=True):

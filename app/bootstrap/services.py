@@ -111,6 +111,7 @@ async def open_services(storage: Storage) -> AsyncIterator[WebServices]:
                     new_id=new_id,
                 ),
                 audit=storage.audit,
+                past=storage.past,
                 journal=journal,
                 tokens=token_issuer(settings, signing, storage.hooks, invoker),
                 desk=token_desk(settings, signing, trusted),

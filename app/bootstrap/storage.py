@@ -15,6 +15,7 @@ from pathlib import Path
 
 from app.application.ledger import Ledger
 from app.application.ports import AuditLog
+from app.application.time_travel import TimeTravel
 from app.bootstrap.ambient import utc_now
 from app.domain.errors import Stalled
 from app.domain.revisions import Position
@@ -36,6 +37,7 @@ from projections.rebuild import rebuild
 from projections.sqlite import SQLiteDatabase
 from projections.stored_audit_log import StoredAuditLog
 from projections.stored_hook_table import StoredHookTable
+from projections.table_history import TableHistory
 
 CATCH_UP_SECONDS = 60.0
 STORED_LINGER = 0.002
@@ -52,6 +54,8 @@ class Storage:
     hooks: LiveHookTable
     stored_hooks: StoredHookTable
     stored_audit: StoredAuditLog
+    history: TableHistory
+    audit_caught_up: Callable[[Position, float], bool]
     followers: tuple[Follower, ...]
     vault: SealingVault
 
@@ -59,6 +63,16 @@ class Storage:
     def audit(self) -> AuditLog:
         """The audit log, for queries."""
         return self.stored_audit
+
+    @property
+    def past(self) -> TimeTravel:
+        """The hooks as they were."""
+        return TimeTravel(
+            history=self.history,
+            audit=self.stored_audit,
+            clock=utc_now,
+            caught_up=self.audit_caught_up,
+        )
 
 
 @contextlib.contextmanager
@@ -86,7 +100,18 @@ def open_storage(settings: Settings | None = None) -> Iterator[Storage]:
         )
         vault = opened.enter_context(_vault(settings))
         _follow(opened, settings, ledger, hooks, followers)
-        yield Storage(settings, ledger, log, hooks, stored_hooks, stored_audit, followers, vault)
+        yield Storage(
+            settings=settings,
+            ledger=ledger,
+            log=log,
+            hooks=hooks,
+            stored_hooks=stored_hooks,
+            stored_audit=stored_audit,
+            history=TableHistory(stored_hooks, log),
+            audit_caught_up=followers[1].wait,
+            followers=followers,
+            vault=vault,
+        )
 
 
 @contextlib.contextmanager

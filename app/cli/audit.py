@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
+import sys
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, BinaryIO
 
 import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from app.application.ports import AuditLog
-from app.application.views import AuditQuery, AuditRow
+from app.application.views import AuditQuery, AuditRow, CountBy
 from app.bootstrap.storage import open_storage
-from app.cli.output import moment, print_json, print_json_line, print_table, short
+from app.cli.audit_filters import filtered
+from app.cli.output import JsonFlag, errors, moment, print_json, print_json_line, print_table, short
+from app.domain.errors import Stalled
+from app.web.audit_export import STYLES, exported
+from app.web.events import AUDIT_COLUMNS, event_members
 from app.web.formats import csv_head, csv_text
-from app.web.history import AUDIT_COLUMNS, event_members
+from app.web.history import counts_members
 
 group = typer.Typer(help="Query the history of every change.", no_args_is_help=True)
 
 _PAGE = 500
+
+OldestFirst = Annotated[bool, typer.Option("--oldest-first", help="In the order of events.")]
 
 
 class Format(enum.StrEnum):
@@ -30,40 +39,31 @@ class Format(enum.StrEnum):
     CSV = "csv"
 
 
+class FileFormat(enum.StrEnum):
+    """How events are written to a file."""
+
+    NDJSON = "ndjson"
+    CSV = "csv"
+    JSON = "json"
+
+
 @group.callback()
 def callback() -> None:
     """Query the history of every change."""
 
 
 @group.command()
+@filtered
 def query(
     *,
-    actor: Annotated[str | None, typer.Option(help="Who did it, e.g. `source:default`.")] = None,
-    hook: Annotated[str | None, typer.Option(help="Name or id of a hook.")] = None,
-    trigger: Annotated[str | None, typer.Option(help="Id of a trigger.")] = None,
-    type_: Annotated[
-        str | None, typer.Option("--type", help="`hook.created`, or `hook` for all of them.")
-    ] = None,
-    commit: Annotated[str | None, typer.Option(help="Commit id, 7 digits at least.")] = None,
-    since: Annotated[datetime | None, typer.Option(help="Not before this time.")] = None,
-    until: Annotated[datetime | None, typer.Option(help="Before this time.")] = None,
-    text: Annotated[str | None, typer.Option(help="Words that all occur.")] = None,
+    wanted: AuditQuery,
     limit: Annotated[int, typer.Option(min=1, help="Most events to print.")] = 50,
+    oldest_first: OldestFirst = False,
     style: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.TABLE,
 ) -> None:
     """Print events, newest first; filters are combined."""
-    wanted = AuditQuery(
-        actor=actor,
-        hook=hook,
-        trigger=trigger,
-        type=type_,
-        commit=commit,
-        since=_aware(since),
-        until=_aware(until),
-        text=text,
-    )
     with open_storage() as storage:
-        events = _take(storage.audit, wanted, limit)
+        events = _take(storage.audit, wanted, limit, ascending=oldest_first)
         if style is Format.NDJSON:
             for event in events:
                 print_json_line(event_members(event))
@@ -75,13 +75,75 @@ def query(
             print_events(list(events), as_json=style is Format.JSON)
 
 
+@group.command()
+@filtered
+def export(
+    file: Annotated[
+        Path | None, typer.Argument(help="Where to; standard output if not given.")
+    ] = None,
+    *,
+    wanted: AuditQuery,
+    oldest_first: OldestFirst = False,
+    style: Annotated[FileFormat, typer.Option("--format", help="How to write.")] = (
+        FileFormat.NDJSON
+    ),
+) -> None:
+    """Write every event that matches, however many, to a file.
+
+    The file appears when it is whole, readable by its owner only.
+    """
+    columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with (
+        open_storage() as storage,
+        Progress(*columns, console=errors, transient=True) as progress,
+        _written(file) as written,
+    ):
+        total = sum(storage.audit.counts(wanted, by=CountBy.TYPE).counts.values())
+        bar = progress.add_task("Exporting events", total=total)
+        parts = exported(
+            storage.audit,
+            wanted,
+            STYLES[style],
+            ascending=oldest_first,
+            on_rows=lambda rows: progress.advance(bar, rows),
+        )
+        for part in parts:
+            written.write(part)
+
+
+@group.command()
+@filtered
+def counts(
+    *,
+    wanted: AuditQuery,
+    by: Annotated[CountBy, typer.Option(help="What to count by; days are those of UTC.")] = (
+        CountBy.TYPE
+    ),
+    as_json: JsonFlag = False,
+) -> None:
+    """Count events by type or by day; filters are combined."""
+    with open_storage() as storage:
+        found = storage.audit.counts(wanted, by=by)
+    if as_json:
+        print_json(counts_members(found, by))
+        return
+    print_table((by.upper(), "EVENTS"), list(found.counts.items()), empty="No event matches.")
+    if found.complete_from:
+        errors.print(
+            f"These words are so frequent that events before position {found.complete_from} are "
+            "not counted; add `--to-position` to count those.",
+            style="yellow",
+            soft_wrap=True,
+        )
+
+
 def print_events(events: Sequence[AuditRow], *, as_json: bool) -> None:
     """Print events as a table, or as one JSON list."""
     if as_json:
         print_json([event_members(event) for event in events])
         return
     print_table(
-        ("POSITION", "AT", "TYPE", "HOOK", "TRIGGER", "ACTOR", "COMMIT", "REASON"),
+        ("POSITION", "AT", "TYPE", "HOOK", "TRIGGER", "ACTOR", "COMMIT", "SIGNER", "REASON"),
         [
             (
                 event.position,
@@ -91,6 +153,7 @@ def print_events(events: Sequence[AuditRow], *, as_json: bool) -> None:
                 event.trigger,
                 event.actor,
                 short(event.commit),
+                (event.signer or {}).get("principal"),
                 event.reason,
             )
             for event in events
@@ -99,10 +162,12 @@ def print_events(events: Sequence[AuditRow], *, as_json: bool) -> None:
     )
 
 
-def _take(audit: AuditLog, wanted: AuditQuery, limit: int) -> Iterator[AuditRow]:
+def _take(
+    audit: AuditLog, wanted: AuditQuery, limit: int, *, ascending: bool
+) -> Iterator[AuditRow]:
     cursor = None
     while limit > 0:
-        page = audit.query(wanted, cursor=cursor, limit=min(limit, _PAGE))
+        page = audit.query(wanted, cursor=cursor, limit=min(limit, _PAGE), ascending=ascending)
         yield from page.items
         limit -= len(page.items)
         cursor = page.next
@@ -110,6 +175,19 @@ def _take(audit: AuditLog, wanted: AuditQuery, limit: int) -> Iterator[AuditRow]
             return
 
 
-def _aware(at: datetime | None) -> datetime | None:
-    """Take a time without a zone as the reader's own."""
-    return at.astimezone(UTC) if at is not None else None
+@contextlib.contextmanager
+def _written(file: Path | None) -> Iterator[BinaryIO]:
+    """Open a file that takes its place once it is whole; raise ``Stalled`` if that fails."""
+    if file is None:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    partial = file.with_name(f"{file.name}.partial")
+    try:
+        with partial.open("wb") as written:
+            yield written
+        partial.replace(file)
+    except OSError as error:
+        raise Stalled(f"{file} cannot be written: {error}.") from error
+    finally:
+        partial.unlink(missing_ok=True)

@@ -14,11 +14,15 @@ from app.cli import edit
 from app.cli.audit import print_events
 from app.cli.durations import UntilOption, moment_of
 from app.cli.output import JsonFlag, console, moment, print_json, print_table, short
-from app.web.hooks import hook_members
+from app.web.hooks import hook_in, hook_members
 
 group = typer.Typer(help="List, show, edit, enable and disable hooks.", no_args_is_help=True)
 
 Hook = Annotated[str, typer.Argument(help="Name or id of a hook.")]
+AsOf = Annotated[
+    str | None,
+    typer.Option(help="As it was then: a position, a time (RFC 3339) or a commit."),
+]
 Reason = Annotated[str, typer.Option("--reason", "-r", help="Why; stored with the event.")]
 
 
@@ -32,13 +36,15 @@ def list_hooks(
     enabled: Annotated[
         bool | None, typer.Option("--enabled/--disabled", help="Only hooks in this state.")
     ] = None,
+    as_of: AsOf = None,
     as_json: JsonFlag = False,
 ) -> None:
     """List hooks: which are enabled, and which commit produced each."""
     with open_storage() as storage:
+        table = storage.hooks.table if as_of is None else storage.past.as_of(as_of, key="--as-of")
         rows = [
             row
-            for row in sorted(storage.hooks.table.hooks.values(), key=lambda r: (r.trigger, r.name))
+            for row in sorted(table.hooks.values(), key=lambda r: (r.trigger, r.name))
             if (trigger is None or row.trigger == trigger)
             and (enabled is None or row.enabled == enabled)
         ]
@@ -59,15 +65,20 @@ def list_hooks(
             )
             for row in rows
         ],
-        empty="No hooks. Commit one to the followed repository, then run `hookledger sync --once`.",
+        empty=f"There were no hooks at position {table.position}."
+        if as_of is not None
+        else "No hooks. Commit one to the followed repository, then run `hookledger sync --once`.",
     )
 
 
 @group.command()
-def show(hook: Hook, *, as_json: JsonFlag = False) -> None:
+def show(hook: Hook, *, as_of: AsOf = None, as_json: JsonFlag = False) -> None:
     """Show one hook with its script; secrets by name only."""
     with open_storage() as storage:
-        row = find_hook(storage.hooks, hook)
+        if as_of is None:
+            row = find_hook(storage.hooks, hook)
+        else:
+            row = hook_in(storage.past.as_of(as_of, key="--as-of"), hook)
     if as_json:
         print_json(hook_members(row) | {"script": row.script})
         return

@@ -17,6 +17,7 @@ from app.cli import (
     audit,
     backup,
     clients,
+    diff,
     fixtures,
     gitops,
     hooks,
@@ -49,6 +50,7 @@ cli.command("test")(fixtures.run_fixtures)
 cli.command("run")(runner.run)
 cli.command("invoke")(invocations.invoke)
 cli.add_typer(hooks.group, name="hooks")
+cli.command("diff")(diff.diff)
 cli.add_typer(secrets.group, name="secrets")
 cli.add_typer(audit.group, name="audit")
 cli.command("invocations")(invocations.invocations)

@@ -79,11 +79,6 @@ def moment(at: datetime | None) -> str:
     return at.astimezone().strftime("%Y-%m-%d %H:%M:%S") if at is not None else "-"
 
 
-def shown(value: object) -> str:
-    """Write foreign text so that it cannot steer the terminal."""
-    return str(value).translate(_CONTROLS)
-
-
 def _cell(value: object) -> str | Text:
     if isinstance(value, Text):
         return value
@@ -91,7 +86,12 @@ def _cell(value: object) -> str | Text:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return shown(value)
+    return printable(str(value))
+
+
+def printable(text: str) -> str:
+    """Return the text without control characters, which must not reach a terminal."""
+    return text.translate(_CONTROLS)
 
 
 _CONTROLS = {code: "\ufffd" for code in (*range(32), 127) if code not in (9, 10)}

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.text import Text
 
-from app.cli.output import console, print_table, shown
+from app.cli.output import console, print_table, printable
 
 _STYLES = {
     "create": "green",
@@ -77,15 +77,15 @@ def _print_diff(diff: Mapping[str, Any]) -> None:
         before, after = field["before"], field["after"]
         line = Text(f"  {field['name']}: ")
         if before is not None:
-            line.append(shown(before), style="red")
+            line.append(printable(before), style="red")
             line.append(" → ")
-        line.append("removed" if after is None else shown(after), style="green")
+        line.append("removed" if after is None else printable(after), style="green")
         console.print(line, soft_wrap=True)
     for place in diff["network_added"]:
-        console.print(Text(f"  may call {shown(place)} from then on", style="bold red"))
+        console.print(Text(f"  may call {printable(place)} from then on", style="bold red"))
     for place in diff["network_removed"]:
-        console.print(Text(f"  may no longer call {shown(place)}", style="dim"))
-    for line_of_script in shown(diff["script"]).split("\n"):
+        console.print(Text(f"  may no longer call {printable(place)}", style="dim"))
+    for line_of_script in printable(diff["script"]).split("\n"):
         style = next((s for mark, s in _LINE_STYLES if line_of_script.startswith(mark)), "")
         console.print(Text(f"  {line_of_script}", style=style), soft_wrap=True)
 
@@ -95,4 +95,4 @@ def _print_section(title: str, style: str, lines: Sequence[str]) -> None:
         console.print()
         console.print(Text(title, style=f"bold {style}"))
         for line in lines:
-            console.print(Text(f"  {shown(line)}"), soft_wrap=True)
+            console.print(Text(f"  {printable(line)}"), soft_wrap=True)

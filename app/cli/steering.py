@@ -18,7 +18,7 @@ from app.bootstrap.sources import stored_status
 from app.bootstrap.storage import open_storage
 from app.cli.durations import UntilOption, moment_of
 from app.cli.gitops import print_result, sync
-from app.cli.output import JsonFlag, console, moment, print_json, print_table, shown
+from app.cli.output import JsonFlag, console, moment, print_json, print_table, printable
 from app.cli.plans import print_changes
 from app.web.sync_members import source_members
 
@@ -134,5 +134,5 @@ def _print_status(source: Mapping[str, Any]) -> None:
 
 def _print_line(label: str, value: str, style: str = "") -> None:
     line = Text(f"{label + ':' if label else '':<10}")
-    line.append(shown(value), style=style)
+    line.append(printable(value), style=style)
     console.print(line, soft_wrap=True)

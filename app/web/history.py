@@ -3,44 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import anyio
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
-from app.application.invoke import MIN_POSITION_WAIT
-from app.application.ports import AuditLog
-from app.application.views import START, AuditQuery, AuditRow, Page
+from app.application.views import AuditQuery, AuditRow, CountBy, Counts, Page
 from app.domain.errors import NotFound, Problem, Rejected
 from app.domain.revisions import Position
+from app.web.audit_export import STYLES, export_audit, stream
 from app.web.endpoints import CSV, JSON, NDJSON, Answered, Endpoint, Inquiry, Operation
-from app.web.errors import NotReached
-from app.web.formats import csv_head, csv_text, json_answer, ndjson_text
+from app.web.events import FILTERS, ORDER, audit_position, event_members, query_of
+from app.web.formats import json_answer
 from app.web.parameters import (
     CURSOR,
     DEFAULT_LIMIT,
     LIMIT,
-    SINCE,
-    UNTIL,
     choice,
     path_parameter,
-    text,
 )
-
-EXPORT_PAGE = 500
-"""Rows that are read, written and forgotten at a time."""
-
-AUDIT_COLUMNS = (
-    "position", "at", "type", "actor", "origin", "subject", "hook", "hook_name", "trigger",
-    "source", "commit", "correlation_id", "reason", "data",
-)  # fmt: skip
-"""Members of an event, and columns of its CSV record."""
-
-_CATCH_UP_PAUSE = 0.005
-"""Seconds between looks at an audit log that is behind the table; it is by milliseconds."""
 
 _POSITION = ("Hookledger-Position",)
 
@@ -49,121 +30,72 @@ async def hook_history(inquiry: Inquiry) -> Response:
     """Answer the events of one hook; the audit log knows the deleted ones too."""
     name_or_id, cursor = inquiry.path["id"], inquiry.values["cursor"]
     hook = inquiry.table.find_hook(name_or_id)
-    position = await _audit_position(inquiry)
+    newest = await audit_position(inquiry)
     query = AuditQuery(hook=hook.id if hook is not None else name_or_id)
     page = await inquiry.services.read(
         partial(inquiry.services.audit.query, query, cursor=cursor, limit=inquiry.values["limit"])
     )
     if hook is None and not page.items and cursor is None:
         raise NotFound(f"No hook `{name_or_id}` exists, and none is known to have existed.")
-    return _events(page, position)
+    return _events(page, newest)
 
 
-async def audit(inquiry: Inquiry) -> Response:
-    """Answer events: a page as JSON, or every match as NDJSON or CSV."""
-    values = dict(inquiry.values)
-    style, cursor, limit = values.pop("format"), values.pop("cursor"), values.pop("limit")
-    query = AuditQuery(**values)
-    if style in _EXPORTS and (cursor is not None or limit is not None):
+async def query_audit(inquiry: Inquiry) -> Response:
+    """Answer a page of events as JSON, or every match as a file."""
+    query, values = query_of(inquiry.values), inquiry.values
+    style, cursor, limit = values["format"], values["cursor"], values["limit"]
+    if style != "json" and (cursor is not None or limit is not None):
         raise Rejected(
             f"`format={style}` answers every match, so it has no pages.",
             problems=[Problem("is for `format=json` only", key="limit" if limit else "cursor")],
         )
-    position = await _audit_position(inquiry)
-    if style in _EXPORTS:
-        return await _export(inquiry, query, _EXPORTS[style], position)
-    page = await inquiry.services.read(
-        partial(inquiry.services.audit.query, query, cursor=cursor, limit=limit or DEFAULT_LIMIT)
+    newest = await audit_position(inquiry)
+    if style != "json":
+        return await stream(inquiry, query, STYLES[style], newest)
+    question = partial(
+        inquiry.services.audit.query,
+        query,
+        cursor=cursor,
+        limit=limit or DEFAULT_LIMIT,
+        ascending=inquiry.values["order"] == "asc",
     )
-    return _events(page, position)
+    return _events(await inquiry.services.read(question), newest)
 
 
-def event_members(row: AuditRow) -> dict[str, Any]:
-    """Choose what is shown of an event: all, because the audit log itself holds no secrets."""
-    return {column: getattr(row, column) for column in AUDIT_COLUMNS}
-
-
-@dataclass(frozen=True, slots=True)
-class _Export:
-    media_type: str
-    ending: str
-
-    def head(self) -> bytes:
-        return csv_head(AUDIT_COLUMNS) if self.media_type == CSV else b""
-
-    def body(self, page: Page[AuditRow]) -> bytes:
-        rows = map(event_members, page.items)
-        return csv_text(rows, AUDIT_COLUMNS) if self.media_type == CSV else ndjson_text(rows)
-
-
-_EXPORTS = {"ndjson": _Export(NDJSON, "ndjson"), "csv": _Export(CSV, "csv")}
-
-
-async def _export(
-    inquiry: Inquiry, query: AuditQuery, export: _Export, position: Position
-) -> Response:
-    """Stream every match; the first page comes before the headers, so that it may yet fail."""
-    services = inquiry.services
-
-    def ask(cursor: str | None) -> tuple[bytes, str | None]:
-        page = services.audit.query(query, cursor=cursor, limit=EXPORT_PAGE)
-        return export.body(page), page.next
-
-    first, following = await services.read(partial(ask, None))
-
-    async def pages() -> AsyncIterator[bytes]:
-        yield export.head() + first
-        cursor = following
-        while cursor is not None:
-            body, cursor = await services.read(partial(ask, cursor))
-            yield body
-
-    name = f"hookledger-audit-{position}.{export.ending}"
-    headers = {
-        "content-disposition": f'attachment; filename="{name}"',
-        "hookledger-position": str(position),
-    }
-    return StreamingResponse(pages(), headers=headers, media_type=export.media_type)
-
-
-async def _audit_position(inquiry: Inquiry) -> Position:
-    """Return the position up to which the audit log answers, once it is as new as demanded.
-
-    The log is written a moment after the table in memory has changed, so waiting for the table
-    is not enough here.
-    """
-    services, wanted = inquiry.services, inquiry.min_position
-    give_up = anyio.current_time() + MIN_POSITION_WAIT
-    while True:
-        newest = await services.read(partial(_newest, services.audit))
-        if wanted is None or newest >= wanted:
-            return newest
-        if anyio.current_time() >= give_up:
-            raise NotReached(wanted, newest)
-        await anyio.sleep(_CATCH_UP_PAUSE)
-
-
-def _newest(audit_log: AuditLog) -> Position:
-    page = audit_log.query(AuditQuery(), cursor=None, limit=1)
-    return page.items[0].position if page.items else START
-
-
-def _events(page: Page[AuditRow], position: Position) -> Response:
+async def count_audit(inquiry: Inquiry) -> Response:
+    """Answer how many events match, by type or by day."""
+    await audit_position(inquiry)
+    by = CountBy(inquiry.values["by"])
+    found = await inquiry.services.read(
+        partial(inquiry.services.audit.counts, query_of(inquiry.values), by=by)
+    )
     return json_answer(
-        {"events": [event_members(row) for row in page.items], "next": page.next},
-        headers={"hookledger-position": str(position)},
+        counts_members(found, by), headers={"hookledger-position": str(found.position)}
+    )
+
+
+def counts_members(found: Counts, by: CountBy) -> dict[str, Any]:
+    """Choose what is shown of counts."""
+    return {
+        "by": by,
+        "counts": found.counts,
+        "total": sum(found.counts.values()),
+        "complete_from": found.complete_from,
+        "position": found.position,
+    }
+
+
+def _events(page: Page[AuditRow], newest: Position) -> Response:
+    events = [event_members(row) for row in page.items]
+    return json_answer(
+        {"events": events, "next": page.next, "previous": page.previous},
+        headers={"hookledger-position": str(newest)},
     )
 
 
 _HOOK = path_parameter("id", "Name of a hook, or its id (a ULID).")
-_PAGED_ONLY = dataclasses.replace(LIMIT, default=None)
-_FORMAT = dataclasses.replace(
-    choice(
-        "format",
-        "`json`, in pages, if not given; the others hold every match.",
-        ("json", *_EXPORTS),
-    ),
-    default="json",
+_CURSOR = dataclasses.replace(
+    CURSOR, description="The `next` or `previous` of an answer to the same filters and order."
 )
 
 ENDPOINTS = (
@@ -177,7 +109,7 @@ ENDPOINTS = (
             group="Hooks",
             scope="read:hooks",
             positioned=True,
-            parameters=(_HOOK, LIMIT, CURSOR),
+            parameters=(_HOOK, LIMIT, _CURSOR),
             answers={200: Answered("A page of events.", {JSON: "Events"}, _POSITION)},
             problems=("not-found",),
         ),
@@ -190,24 +122,22 @@ ENDPOINTS = (
             path="/v1/audit",
             summary="Query the audit log",
             description=(
-                "Events, newest first; filters are combined. As NDJSON and CSV every match is "
-                "streamed; a stream that ends early is cut off, not ended."
+                "Filters are combined. A page of events with words may be short, even empty, and "
+                "yet have a `next`: the search stops after a while and is continued there. As "
+                "NDJSON and CSV every match is streamed."
             ),
             group="Audit",
             scope="read:audit",
             positioned=True,
             parameters=(
-                text("actor", "Who did it, e.g. `source:default` or a client's id."),
-                text("hook", "Id of a hook, or a name it had when it happened."),
-                text("trigger", "Id of a trigger."),
-                text("type", "A type such as `hook.created`, or its part before the dot."),
-                text("commit", "A commit's id, or 7 digits or more of its beginning."),
-                SINCE,
-                UNTIL,
-                text("text", "Words that all occur in the event's text."),
-                _PAGED_ONLY,
-                CURSOR,
-                _FORMAT,
+                *FILTERS,
+                ORDER,
+                dataclasses.replace(LIMIT, default=None),
+                _CURSOR,
+                dataclasses.replace(
+                    choice("format", "`json`, in pages, if not given; else all.", tuple(STYLES)),
+                    default="json",
+                ),
             ),
             answers={
                 200: Answered(
@@ -217,6 +147,59 @@ ENDPOINTS = (
                 )
             },
         ),
-        audit,
+        query_audit,
+    ),
+    Endpoint(
+        Operation(
+            id="countAudit",
+            method="GET",
+            path="/v1/audit/counts",
+            summary="Count events by type or by day",
+            description=(
+                "Filters are combined. Counting events with words stops after a while and says "
+                "from which position on it is complete."
+            ),
+            group="Audit",
+            scope="read:audit",
+            positioned=True,
+            parameters=(
+                *FILTERS,
+                dataclasses.replace(
+                    choice("by", "`type` if not given; days are those of UTC.", tuple(CountBy)),
+                    default=CountBy.TYPE,
+                ),
+            ),
+            answers={200: Answered("Counts.", {JSON: "EventCounts"}, _POSITION)},
+        ),
+        count_audit,
+    ),
+    Endpoint(
+        Operation(
+            id="exportAudit",
+            method="GET",
+            path="/v1/audit/export",
+            summary="Export the audit log",
+            description=(
+                "Every match up to now, streamed. A stream that ends early is cut off, not ended."
+            ),
+            group="Audit",
+            scope="read:audit",
+            positioned=True,
+            parameters=(
+                *FILTERS,
+                ORDER,
+                dataclasses.replace(
+                    choice("format", "`ndjson` if not given.", tuple(STYLES)), default="ndjson"
+                ),
+            ),
+            answers={
+                200: Answered(
+                    "All events that match.",
+                    {NDJSON: "EventLine", CSV: "Table", JSON: "EventExport"},
+                    ("Hookledger-Position", "Content-Disposition"),
+                )
+            },
+        ),
+        export_audit,
     ),
 )

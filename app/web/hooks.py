@@ -2,58 +2,82 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
 from starlette.responses import Response
 
 from app.application.contracts import contract_in, contracts_in
-from app.application.views import START, HookRow, TriggerRow
+from app.application.views import START, ActiveTable, HookRow, TriggerRow
 from app.domain.contracts import TriggerContract
 from app.domain.errors import NotFound
 from app.web.endpoints import JSON, Answered, Endpoint, Inquiry, Operation
 from app.web.formats import json_answer
+from app.web.moments import AS_OF, shown, table_of
 from app.web.parameters import CURSOR, LIMIT, flag, path_parameter, text
 
 
 async def list_triggers(inquiry: Inquiry) -> Response:
     """Answer every trigger with its contract and its enabled hooks."""
-    shown = [
-        trigger_members(contract, inquiry.table.triggers.get(contract.id))
-        for contract in contracts_in(inquiry.table)
+    table = await table_of(inquiry)
+    triggers = [
+        trigger_members(contract, table.triggers.get(contract.id))
+        for contract in contracts_in(table)
     ]
-    return json_answer({"triggers": shown, "position": inquiry.table.position})
+    return shown(json_answer({"triggers": triggers, "position": table.position}), table)
 
 
 async def list_hooks(inquiry: Inquiry) -> Response:
     """Answer hooks by name, without their scripts."""
-    wanted, after = inquiry.values, inquiry.values["cursor"] or ""
+    table, wanted = await table_of(inquiry), inquiry.values
+    after = wanted["cursor"] or ""
     if wanted["trigger"] is not None:
-        contract_in(inquiry.table, wanted["trigger"])
+        contract_in(table, wanted["trigger"])
     found = sorted(
-        (hook for hook in inquiry.table.hooks.values() if hook.name > after and _is(hook, wanted)),
+        (hook for hook in table.hooks.values() if hook.name > after and _is(hook, wanted)),
         key=lambda hook: hook.name,
     )
     page = found[: wanted["limit"]]
-    return json_answer(
-        {
-            "hooks": [hook_members(hook) for hook in page],
-            "position": inquiry.table.position,
-            "next": page[-1].name if len(found) > len(page) else None,
-        }
-    )
+    answer = {
+        "hooks": [hook_members(hook) for hook in page],
+        "position": table.position,
+        "next": page[-1].name if len(found) > len(page) else None,
+    }
+    return shown(json_answer(answer), table)
 
 
 async def show_hook(inquiry: Inquiry) -> Response:
     """Answer one hook with its script."""
-    name_or_id = inquiry.path["id"]
-    hook = inquiry.table.find_hook(name_or_id)
+    table = await table_of(inquiry)
+    hook = hook_in(table, inquiry.path["id"])
+    answer = hook_members(hook) | {
+        "script": hook.script,
+        "script_sha256": hashlib.sha256(hook.script.encode()).hexdigest(),
+        "as_of": table.position,
+    }
+    return shown(json_answer(answer), table)
+
+
+async def list_secrets(inquiry: Inquiry) -> Response:
+    """Answer the names and versions of a hook's secrets."""
+    table = await table_of(inquiry)
+    hook = hook_in(table, inquiry.path["id"])
+    secrets = [
+        {"name": name, "version": hook.secrets[name].key_id} for name in sorted(hook.secrets)
+    ]
+    return shown(json_answer({"secrets": secrets, "position": table.position}), table)
+
+
+def hook_in(table: ActiveTable, name_or_id: str) -> HookRow:
+    """Look a hook up; raise ``NotFound``."""
+    hook = table.find_hook(name_or_id)
     if hook is None:
         raise NotFound(
-            f"There is no hook `{name_or_id}` now; `/v1/hooks/{{id}}/history` may know a "
-            "deleted one by its id."
+            f"There is no hook `{name_or_id}` at position {table.position}; "
+            "`/v1/hooks/{id}/history` may know a deleted one, and `as_of` shows what it was."
         )
-    return json_answer(hook_members(hook) | {"script": hook.script})
+    return hook
 
 
 def hook_members(hook: HookRow) -> dict[str, Any]:
@@ -120,7 +144,9 @@ ENDPOINTS = (
             group="Triggers",
             scope="read:hooks",
             positioned=True,
+            parameters=(AS_OF,),
             answers={200: Answered("Every trigger.", {JSON: "Triggers"}, _POSITION)},
+            problems=("not-found",),
         ),
         list_triggers,
     ),
@@ -138,6 +164,7 @@ ENDPOINTS = (
                 _TRIGGER,
                 flag("enabled", "Only those that their trigger runs, or only the others."),
                 text("name", "Only the hook of this name."),
+                AS_OF,
                 LIMIT,
                 CURSOR,
             ),
@@ -155,10 +182,26 @@ ENDPOINTS = (
             group="Hooks",
             scope="read:hooks",
             positioned=True,
-            parameters=(_HOOK,),
+            parameters=(_HOOK, AS_OF),
             answers={200: Answered("The hook.", {JSON: "HookWithScript"}, _POSITION)},
             problems=("not-found",),
         ),
         show_hook,
+    ),
+    Endpoint(
+        Operation(
+            id="listHookSecrets",
+            method="GET",
+            path="/v1/hooks/{id}/secrets",
+            summary="List the secrets of a hook",
+            description="Their names, and versions that change with the values; never a value.",
+            group="Hooks",
+            scope="read:hooks",
+            positioned=True,
+            parameters=(_HOOK, AS_OF),
+            answers={200: Answered("Every secret.", {JSON: "Secrets"}, _POSITION)},
+            problems=("not-found",),
+        ),
+        list_secrets,
     ),
 )

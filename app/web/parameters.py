@@ -153,6 +153,17 @@ def read_moment(given: str) -> datetime:
         raise ValueError(complaint) from None
 
 
+def position(name: str, description: str) -> Parameter:
+    """Declare a parameter that is the place of an event in the store."""
+
+    def parse(given: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,18}", given):
+            raise ValueError("must be a position: a whole number")
+        return int(given)
+
+    return Parameter(name, description, {"type": "integer", "minimum": 0}, parse)
+
+
 LIMIT = Parameter(
     "limit",
     f"How many to answer at most; {DEFAULT_LIMIT} if not given.",

@@ -24,6 +24,7 @@ from app.web import (
     runner,
     sync,
     sync_actions,
+    time_travel,
 )
 from app.web.dashboard.site import Dashboard, is_browser
 from app.web.edge import Edge
@@ -45,6 +46,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *hooks.ENDPOINTS,
     *runner.ENDPOINTS,
     *history.ENDPOINTS,
+    *time_travel.ENDPOINTS,
     *sync.ENDPOINTS,
     *commits.ENDPOINTS,
     *sync_actions.ENDPOINTS,

@@ -12,6 +12,7 @@ from typing import get_args
 from app.domain.definitions import Mode, OnError
 from app.domain.outcomes import Language, Level, OutcomeKind
 from app.web.commit_schemas import COMMIT_SCHEMAS
+from app.web.history_schemas import HISTORY_SCHEMAS
 from app.web.oauth_schemas import OAUTH_SCHEMAS
 from app.web.schema_parts import (
     COMMIT,
@@ -72,25 +73,6 @@ _LINE: dict[str, Schema] = {
     "stream": words(("stdout", "stderr", "log")),
     "text": TEXT,
 }
-
-_EVENT = object_of(
-    {
-        "position": POSITION,
-        "at": TIME,
-        "type": TEXT | {"description": "E.g. `hook.script_changed`."},
-        "actor": TEXT,
-        "origin": TEXT | {"description": "git, api, dashboard, cli or system."},
-        "subject": TEXT | {"description": "Stream of the event, e.g. `hook:<id>`."},
-        "hook": or_null(TEXT),
-        "hook_name": or_null(TEXT | {"description": "The hook's name when it happened."}),
-        "trigger": or_null(TEXT),
-        "source": or_null(TEXT),
-        "commit": COMMIT,
-        "correlation_id": or_null(TEXT),
-        "reason": or_null(TEXT),
-        "data": OBJECT | {"description": "Members of the event; of scripts, digest and size."},
-    }
-)
 
 SCHEMAS: Mapping[str, Schema] = {
     "Text": TEXT,
@@ -176,10 +158,9 @@ SCHEMAS: Mapping[str, Schema] = {
     ),
     "Hooks": object_of({"hooks": list_of(reference("Hook")), "position": POSITION, "next": NEXT}),
     "Hook": object_of(_HOOK),
-    "HookWithScript": object_of({**_HOOK, "script": TEXT}),
-    "Events": object_of({"events": list_of(reference("Event")), "next": NEXT}),
-    "Event": _EVENT,
-    "EventLine": reference("Event") | {"description": "One event a line."},
+    "HookWithScript": object_of(
+        {**_HOOK, "script": TEXT, "script_sha256": TEXT, "as_of": POSITION}
+    ),
     "Complaint": _COMPLAINT,
     "Invocations": object_of({"invocations": list_of(reference("Invocation")), "next": NEXT}),
     "Invocation": object_of(
@@ -230,5 +211,6 @@ SCHEMAS: Mapping[str, Schema] = {
     **COMMIT_SCHEMAS,
     **WEBHOOK_SCHEMAS,
     **SYNC_SCHEMAS,
+    **HISTORY_SCHEMAS,
 }
 """Every schema, by name."""

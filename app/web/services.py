@@ -23,6 +23,7 @@ from app.application.run_draft import DraftRunner
 from app.application.sign_in import SignIn
 from app.application.status import Readiness, SourceStatus
 from app.application.sync_results import SyncResult
+from app.application.time_travel import TimeTravel
 from app.domain.aggregates import Meta
 from app.domain.errors import NotFound
 from app.domain.revisions import Position
@@ -87,6 +88,7 @@ class WebServices:
     hooks: HookTable
     writer: HookWriter
     audit: AuditLog
+    past: TimeTravel
     journal: Journal
     tokens: TokenIssuer
     desk: TokenDesk

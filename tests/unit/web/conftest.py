@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -31,11 +32,14 @@ from app.application.run_draft import DraftRunner
 from app.application.sign_in import SessionPolicy, SignIn
 from app.application.status import Check, Readiness, SourceStatus
 from app.application.sync_results import SyncResult, SyncStatus
+from app.application.time_travel import TimeTravel
 from app.application.views import (
     ActiveTable,
     AuditQuery,
     AuditRow,
     ClientRow,
+    CountBy,
+    Counts,
     Delivery,
     ExecutionQuery,
     ExecutionRecord,
@@ -137,7 +141,7 @@ class FakeVault:
 
 @dataclass
 class FakeAuditLog:
-    """Knows the filter ``hook``; the others it only notes."""
+    """Knows the filters ``hook``, ``type``, ``commit`` and ``from_position``; others it notes."""
 
     rows: list[AuditRow] = field(default_factory=list)
     """Newest first."""
@@ -147,22 +151,60 @@ class FakeAuditLog:
     fails_at: str | None = None
     """A cursor that breaks the log."""
 
-    def query(self, query: AuditQuery, *, cursor: str | None, limit: int) -> Page[AuditRow]:
+    def query(
+        self, query: AuditQuery, *, cursor: str | None, limit: int, ascending: bool = False
+    ) -> Page[AuditRow]:
         if cursor is not None and not cursor.isdigit():
             raise Rejected("That is no cursor of ours.", problems=[Problem("no", key="cursor")])
         if self.fails_at is not None and cursor == self.fails_at:
             raise OSError("the disk is gone: secret path")
         self.asked.append(query)
         below = int(cursor) if cursor else 10**12
-        found = [
-            row
-            for row in self.rows
-            if row.position < below and query.hook in (None, row.hook, row.hook_name)
-        ]
+        found = [row for row in self.rows if row.position < below and _is(row, query)]
+        if ascending:
+            found.reverse()
         self.rows, self.coming = [*self.coming, *self.rows], []
         page = found[:limit]
         more = len(found) > limit
-        return Page(tuple(page), str(page[-1].position) if more else None)
+        return Page(tuple(page), str(page[-1].position) if more else None, cursor)
+
+    def counts(self, query: AuditQuery, *, by: CountBy) -> Counts:
+        self.asked.append(query)
+        counted = Counter(row.type if by is CountBy.TYPE else f"{row.at:%F}" for row in self.rows)
+        return Counts(dict(sorted(counted.items())), Position(0), self.position())
+
+    def commits(self, prefix: str, limit: int) -> Sequence[str]:
+        found = {row.commit for row in self.rows if (row.commit or "").startswith(prefix)}
+        return sorted(commit for commit in found if commit)[:limit]
+
+    def position_at(self, at: datetime) -> Position:
+        return max((row.position for row in self.rows if row.at <= at), default=Position(0))
+
+    def position(self) -> Position:
+        newest = max((row.position for row in self.rows), default=Position(0))
+        self.rows, self.coming = [*self.coming, *self.rows], []
+        return newest
+
+
+def _is(row: AuditRow, query: AuditQuery) -> bool:
+    return (
+        query.hook in (None, row.hook, row.hook_name)
+        and row.type.startswith(query.type or "")
+        and (row.commit or "").startswith(query.commit or "")
+        and row.position >= (query.from_position or 0)
+    )
+
+
+@dataclass
+class FakeHistory:
+    tables: dict[int, ActiveTable] = field(default_factory=dict)
+    """By position; the highest is the newest."""
+
+    def newest(self) -> Position:
+        return Position(max(self.tables, default=0))
+
+    def as_of(self, position: Position) -> ActiveTable:
+        return self.tables[position]
 
 
 @dataclass
@@ -356,6 +398,7 @@ class Site:
     signer: FakeSigner
     services: WebServices
     readiness: list[Check]
+    history: FakeHistory = field(default_factory=FakeHistory)
 
     def get(self, path: str, **options: Any) -> httpx.Response:
         return self.ask("GET", path, **options)
@@ -442,10 +485,11 @@ def make_site() -> Callable[[], Site]:
 
 
 def _site() -> Site:
-    hooks, runner, audit = (
+    hooks, runner, audit, history = (
         FakeHookTable(ActiveTable(position=Position(7))),
         FakeRunner(),
         FakeAuditLog(),
+        FakeHistory(),
     )
     journal, queue, gitops = FakeJournal(), FakeQueue(), FakeGitOps()
     ledger = Ledger({})
@@ -499,6 +543,7 @@ def _site() -> Site:
             new_id=lambda: next(ids),
         ),
         audit=audit,
+        past=TimeTravel(history, audit, lambda: NOW, lambda _position, _timeout: True),
         journal=journal,
         sync=gitops,
         committers={"default": gitops.committer()},
@@ -515,7 +560,9 @@ def _site() -> Site:
         address="http://site",
         clock=lambda: NOW,
     )
-    made = Site(hooks, runner, packages, audit, journal, queue, gitops, signer, services, checks)
+    made = Site(
+        hooks, runner, packages, audit, journal, queue, gitops, signer, services, checks, history
+    )
     made.let_in(TOKEN, *SCOPES)
     return made
 

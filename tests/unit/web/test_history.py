@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from app.application.views import AuditQuery
-from app.web import history
-from app.web.history import AUDIT_COLUMNS
+from app.web import events
+from app.web.audit_export import EXPORT_PAGE
+from app.web.events import AUDIT_COLUMNS
 
 
 def positions(answer: Any) -> list[int]:
@@ -26,7 +27,7 @@ def records(answer: Any) -> list[dict[str, str]]:
 @pytest.fixture
 def many(site: Any, make_event: Any) -> int:
     """More events than two pages of an export hold."""
-    total = 2 * history.EXPORT_PAGE + 7
+    total = 2 * EXPORT_PAGE + 7
     site.audit.rows = [make_event(position) for position in range(total, 0, -1)]
     return total
 
@@ -47,6 +48,7 @@ def test_an_event_is_shown_with_all_its_members(site: Any, make_event: Any) -> N
             "trigger": "pre-user-registration",
             "source": "default",
             "commit": "c" * 40,
+            "signer": None,
             "correlation_id": None,
             "reason": "Add a hook",
             "data": {"script": {"sha256": "e" * 64, "bytes": 40, "lines": 2}},
@@ -58,6 +60,7 @@ def test_every_filter_reaches_the_log(site: Any) -> None:
     site.get(
         "/v1/audit?actor=a&hook=h&trigger=t&type=hook.created&commit=abcdef1"
         "&since=2026-11-22T12:00:00Z&until=2026-11-23T12:00:00Z&text=two+words"
+        "&origin=git&signer=ada@example.com&correlation=c1&from_position=3&to_position=9"
     )
     assert site.audit.asked[-1] == AuditQuery(
         actor="a",
@@ -68,6 +71,11 @@ def test_every_filter_reaches_the_log(site: Any) -> None:
         since=datetime(2026, 11, 22, 12, tzinfo=UTC),
         until=datetime(2026, 11, 23, 12, tzinfo=UTC),
         text="two words",
+        origin="git",
+        signer="ada@example.com",
+        correlation="c1",
+        from_position=3,
+        to_position=9,
     )
 
 
@@ -113,7 +121,7 @@ def test_csv_holds_every_match_under_its_head(site: Any, many: int) -> None:
 
 def test_exports_are_filtered_too(site: Any, many: int) -> None:
     site.get("/v1/audit?format=csv&actor=a&text=words")
-    assert {(query.actor, query.text) for query in site.audit.asked[1:]} == {("a", "words")}
+    assert {(query.actor, query.text) for query in site.audit.asked} == {("a", "words")}
 
 
 def test_an_empty_export_is_a_head_or_nothing(site: Any) -> None:
@@ -129,6 +137,57 @@ def test_events_that_arrive_during_an_export_do_not_disturb_it(
     found = [json.loads(line)["position"] for line in answer.text.splitlines()]
     assert found == sorted(set(found), reverse=True)
     assert set(range(1, many + 1)) <= set(found)
+
+
+def test_a_json_export_is_one_document_of_any_size(site: Any, many: int) -> None:
+    answer = site.get("/v1/audit/export?format=json")
+    assert positions(answer) == list(range(many, 0, -1))
+    assert f'"hookledger-audit-{many}.json"' in answer.headers["content-disposition"]
+    site.audit.rows = []
+    assert site.get("/v1/audit/export?format=json").json() == {"events": []}
+
+
+def test_an_export_is_ndjson_unless_told_otherwise(site: Any, many: int) -> None:
+    answer = site.get("/v1/audit/export?type=hook")
+    assert len(answer.text.splitlines()) == many
+    assert {query.type for query in site.audit.asked} == {"hook"}
+    assert {query.to_position for query in site.audit.asked} == {many}
+
+
+def test_a_page_leads_back_and_on(site: Any, many: int) -> None:
+    assert site.get("/v1/audit").json()["previous"] is None
+    assert site.get("/v1/audit?cursor=7").json()["previous"] == "7"
+
+
+def test_the_order_reaches_the_log(site: Any) -> None:
+    seen: list[bool] = []
+    ask = site.audit.query
+
+    def query(*args: Any, ascending: bool = False, **options: Any) -> Any:
+        seen.append(ascending)
+        return ask(*args, **options)
+
+    site.audit.query = query
+    for path in ("/v1/audit", "/v1/audit?order=asc", "/v1/audit/export?order=asc"):
+        site.get(path)
+    assert seen == [False, True, True]
+    assert site.get("/v1/audit?order=up").status_code == 400
+
+
+def test_events_are_counted_by_type_and_by_day(site: Any, make_event: Any) -> None:
+    site.audit.rows = [make_event(3, type="hook.deleted"), make_event(2), make_event(1)]
+    by_type = site.get("/v1/audit/counts?actor=a")
+    assert by_type.json() == {
+        "by": "type",
+        "counts": {"hook.created": 2, "hook.deleted": 1},
+        "total": 3,
+        "complete_from": 0,
+        "position": 3,
+    }
+    assert by_type.headers["hookledger-position"] == "3"
+    assert site.audit.asked[-1] == AuditQuery(actor="a")
+    assert site.get("/v1/audit/counts?by=day").json()["counts"] == {"2026-11-22": 3}
+    assert site.get("/v1/audit/counts?by=hour").status_code == 400
 
 
 @pytest.mark.parametrize("extra", ["limit=5", "cursor=5"])
@@ -240,7 +299,7 @@ def test_the_log_says_its_own_position_not_that_of_the_table(
 def test_a_log_that_stays_behind_is_a_transient_problem(
     site: Any, make_hook: Any, make_event: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(history, "MIN_POSITION_WAIT", 0.02)
+    monkeypatch.setattr(events, "MIN_POSITION_WAIT", 0.02)
     site.put(make_hook(position=9))
     site.audit.rows = [make_event(8)]
     answer = site.get("/v1/audit", headers=[(b"hookledger-min-position", b"9")])

@@ -1,0 +1,133 @@
+"""Which rows of the audit log hold some words, found in steps that each take a bounded time.
+
+A text index joins two frequent words by walking through both lists, to the end if they never meet;
+no limit on positions stops it on its way. So each partition of the log has an index of its own, and
+what one question to it can cost is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from app.application.views import AuditRow
+from projections.audit_log import searchable
+from projections.audit_marks import CHUNK, bits_between
+from projections.views import Database, Session, Tables
+
+CHUNKS_OF_PARTITION = 16
+PARTITION = CHUNKS_OF_PARTITION * CHUNK
+"""Positions; two words that never meet take at most about 10 ms."""
+
+_FEW = 512
+"""Positions that are rather asked for one by one than met with all that hold the words."""
+_BATCH = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a question to the index has brought."""
+
+    positions: tuple[int, ...]
+    reached: int
+    """All before this position, itself included, has been examined, in the order of the walk."""
+
+
+def add_words(
+    database: Database, session: Session, tables: Tables, rows: Sequence[AuditRow]
+) -> None:
+    """Index rows; call it before their marks are added, which tell what partitions there are."""
+    by_partition: dict[int, list[AuditRow]] = {}
+    for row in rows:
+        by_partition.setdefault(row.position // PARTITION, []).append(row)
+    for partition, members in by_partition.items():
+        table = _table(tables, partition)
+        if not session.rows(tables.sql(_ANY), *_chunks(partition)):
+            for statement in database.text_tables(table):
+                session.run(statement)
+        database.add_texts(session, table, ((row.position, searchable(row)) for row in members))
+
+
+def drop_words(database: Database, session: Session, tables: Tables) -> None:
+    """Remove every partition; the marks must still be there."""
+    chunks = (chunk for (chunk,) in session.rows(tables.sql(_ALL)))
+    for partition in sorted({chunk // CHUNKS_OF_PARTITION for chunk in chunks}):
+        for statement in database.drop_text(_table(tables, partition)):
+            session.run(statement)
+
+
+def with_words(
+    database: Database,
+    session: Session,
+    tables: Tables,
+    words: Sequence[str],
+    left: dict[int, int],
+    bounds: tuple[int, int],
+    *,
+    descending: bool,
+) -> Iterator[Step]:
+    """Yield those of the positions ``left`` (bits by chunk) whose rows hold all ``words``.
+
+    ``bounds`` are the first and the last position that ``left`` tells of.
+    """
+    parameter = database.word_query(words)
+    partitions = sorted({chunk // CHUNKS_OF_PARTITION for chunk in left}, reverse=descending)
+    for partition in partitions:
+        sql = database.word_walk(_table(tables, partition), descending=descending)
+        wanted = _Wanted(left, partition, bounds, descending=descending)
+        batch = 1 if wanted.count <= _FEW else _BATCH
+        while wanted.chunks:
+            found = [p for (p,) in session.rows(sql, parameter, *wanted.range(), batch)]
+            reached = found[-1] if len(found) == batch else wanted.end
+            yield Step(tuple(filter(wanted.holds, found)), reached)
+            wanted.pass_by(reached)
+
+
+class _Wanted:
+    """What is still to be examined of one partition, in the order of the walk."""
+
+    def __init__(
+        self, left: dict[int, int], partition: int, bounds: tuple[int, int], *, descending: bool
+    ) -> None:
+        first, last = _chunks(partition)
+        self.chunks = {chunk: left[chunk] for chunk in range(first, last + 1) if left.get(chunk)}
+        self.count = sum(bits.bit_count() for bits in self.chunks.values())
+        self._descending = descending
+        lowest, highest = max(bounds[0], first * CHUNK), min(bounds[1], (last + 1) * CHUNK - 1)
+        self.end = lowest if descending else highest
+        """The last position there is to examine."""
+
+    def range(self) -> tuple[int, int]:
+        """Return the lowest and the highest position."""
+        low, high = min(self.chunks), max(self.chunks)
+        lowest = self.chunks[low] & -self.chunks[low]
+        return (
+            low * CHUNK + lowest.bit_length() - 1,
+            high * CHUNK + self.chunks[high].bit_length() - 1,
+        )
+
+    def holds(self, position: int) -> bool:
+        chunk, offset = divmod(position, CHUNK)
+        return bool(self.chunks.get(chunk, 0) >> offset & 1)
+
+    def pass_by(self, position: int) -> None:
+        """Forget everything up to ``position``, itself included."""
+        low, high = (0, position - 1) if self._descending else (position + 1, 2**63)
+        self.chunks = {
+            chunk: inside
+            for chunk, bits in self.chunks.items()
+            if (inside := bits & bits_between(chunk, low, high))
+        }
+
+
+def _table(tables: Tables, partition: int) -> str:
+    return tables.table(f"events_{partition}")
+
+
+def _chunks(partition: int) -> tuple[int, int]:
+    first = partition * CHUNKS_OF_PARTITION
+    return first, first + CHUNKS_OF_PARTITION - 1
+
+
+_ANY = "SELECT 1 FROM {spans} WHERE chunk >= ? AND chunk <= ? LIMIT 1"
+_ALL = "SELECT chunk FROM {spans}"
