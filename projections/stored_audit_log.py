@@ -15,6 +15,7 @@ from projections.audit_cursors import CursorsOf, Place
 from projections.audit_log import Label, audit_row, concerned_hook, label_after
 from projections.audit_marks import add_marks, definitions, some_values
 from projections.audit_query import (
+    LAST_POSITION,
     Conditions,
     check_limit,
     commits_beginning,
@@ -89,6 +90,7 @@ class StoredAuditLog(StoredView):
             # The row a cursor names lies outside its page, so an empty page turns round behind it.
             step = -1 if descending else 1
             nearest = found.positions[0] if found.positions else place.position + step
+            nearest = min(max(nearest, 0), LAST_POSITION)
             behind = cursors.write(Place(nearest, back=not back))
         following, previous = (behind, beyond) if back else (beyond, behind)
         return Page(items=rows, next=following, previous=previous)

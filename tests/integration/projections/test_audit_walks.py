@@ -17,7 +17,9 @@ from hypothesis import strategies as st
 from app.application.views import AuditQuery, AuditRow, CountBy
 from app.domain.errors import Rejected
 from projections import audit_marks, audit_search, audit_words
+from projections.audit_cursors import CursorsOf, Place
 from projections.audit_log import searchable
+from projections.audit_query import LAST_POSITION
 
 SHA = "cafe" + "0" * 36
 VERBS = ("create", "enable", "change", "secret", "sync", "client", "disable", "rename")
@@ -168,6 +170,25 @@ def test_an_empty_page_leads_back_to_what_was_before_it(lived: Any, rows: list[A
     end = lived.audit.query(AuditQuery(), cursor=last.previous, limit=3)
     assert list(end.items) == [rows[3], rows[2], rows[1]]
     assert lived.audit.query(AuditQuery(), cursor=end.next, limit=5).items == (rows[0],)
+
+
+@pytest.mark.parametrize("position", [0, LAST_POSITION])
+@pytest.mark.parametrize("back", [True, False])
+@pytest.mark.parametrize("ascending", [True, False])
+def test_a_cursor_at_the_end_of_the_world_leads_back(
+    lived: Any,
+    rows: list[AuditRow],
+    position: int,
+    back: bool,
+    ascending: bool,
+) -> None:
+    cursor = CursorsOf(AuditQuery(), ascending=ascending).write(Place(position, back=back))
+    page = lived.audit.query(AuditQuery(), cursor=cursor, limit=5, ascending=ascending)
+    if not page.items:
+        turned = page.next if back else page.previous
+        page = lived.audit.query(AuditQuery(), cursor=turned, limit=5, ascending=ascending)
+    assert len(page.items) == 5
+    assert {row.position for row in page.items} <= {row.position for row in rows}
 
 
 def test_a_cursor_of_another_list_is_refused(lived: Any) -> None:
