@@ -1,24 +1,15 @@
-"""Logging for the whole process: one set-up, one format, and masking of known secret values.
+"""Logging for the whole process: one set-up, one format.
 
 Knows no domain word. Modules log through ``logging.getLogger("hookledger.<room>")``.
 """
 
 from __future__ import annotations
 
-import json
 import logging
-import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
 from typing import Literal
 
 import structlog
-
-MASK = "***"
-SHORTEST_MASKED = 4
-"""Shorter values occur in ordinary text all the time; masking them would garble every line."""
-
-Mask = Callable[[str], str]
 
 
 def set_up_logging(level: str, style: Literal["console", "json"]) -> None:
@@ -51,30 +42,3 @@ def set_up_logging(level: str, style: Literal["console", "json"]) -> None:
     root.setLevel(level.upper())
     for noisy in ("git", "watchfiles", "httpx", "httpcore", "uvicorn"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-
-
-def mask_for(values: Iterable[str]) -> Mask:
-    """Return a function that masks ``values`` in a text.
-
-    The rule: every value of at least four characters, wherever it occurs, also inside longer text;
-    also as JSON and Python write it (escaped), and each line of a value of several lines by itself.
-    What disguises a value, say by reversing it, is not found.
-    """
-    forms = {form for value in values for form in _forms(value) if len(form) >= SHORTEST_MASKED}
-    if not forms:
-        return str
-    longest_first = sorted(forms, key=len, reverse=True)
-    pattern = re.compile("|".join(map(re.escape, longest_first)))
-
-    def masked(text: str) -> str:
-        return pattern.sub(MASK, text)
-
-    return masked
-
-
-def _forms(value: str) -> Iterator[str]:
-    yield value
-    yield json.dumps(value)[1:-1]
-    yield json.dumps(value, ensure_ascii=False)[1:-1]
-    yield repr(value)[1:-1]
-    yield from value.splitlines()

@@ -15,7 +15,6 @@ from app.application.views import ExecutionRecord, HookRow
 from app.domain.contracts import TriggerContract
 from app.domain.errors import Stalled
 from app.domain.outcomes import Call, Outcome, OutcomeKind
-from app.telemetry import mask_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,4 +92,4 @@ class HookRuns:
         error = orjson.loads(outcome.data or b"{}")
         members: Mapping[str, Any] = error if isinstance(error, dict) else {"message": error}
         text = ": ".join(str(members[key]) for key in ("name", "message") if members.get(key))
-        return mask_for(self._versions.of(hook).open_secrets().values())(text)
+        return self._versions.mask_of(hook)(text)

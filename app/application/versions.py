@@ -15,6 +15,7 @@ from app.domain.processes import lifecycle_of, limits_of
 from app.domain.revisions import version_key
 from app.domain.secrets import SealedSecret
 from app.domain.trigger_catalogue import parameters_of
+from app.masking import Mask, mask_for
 
 
 class Versions:
@@ -24,6 +25,7 @@ class Versions:
         self._vault = vault
         self._packages = packages
         self._made: dict[str, HookVersion] = {}
+        self._masks: dict[str, Mask] = {}
 
     def of(self, hook: HookRow) -> HookVersion:
         """Return the version that runs this row; raise ``Stalled`` if it lacks its packages."""
@@ -32,6 +34,14 @@ class Versions:
             known = self._made[hook.version_key] = _version(
                 hook.version_key, hook, hook.id, hook.secrets, self._vault, self._packages
             )
+        return known
+
+    def mask_of(self, hook: HookRow) -> Mask:
+        """Return what hides the row's secrets in a text."""
+        known = self._masks.get(hook.version_key)
+        if known is None:
+            values = self.of(hook).open_secrets().values()
+            known = self._masks[hook.version_key] = mask_for(values)
         return known
 
     def can_run(self, hook: HookRow) -> bool:
@@ -43,6 +53,7 @@ class Versions:
         wanted = {hook.version_key for hook in hooks}
         for key in self._made.keys() - wanted:
             del self._made[key]
+            self._masks.pop(key, None)
 
 
 def versions_to_come(

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from app.application.ports import Clock
 from app.domain.errors import HookledgerError, Stalled
 from app.domain.outcomes import HookVersion, Limits, LogLine, Outcome, OutcomeKind
+from app.masking import NOTHING, LineMasker, Masker
 from app.runtime import verdicts
 from app.runtime.alarms import Alarm
 from app.runtime.inside import protocol
@@ -24,7 +25,6 @@ from app.runtime.setbacks import Setbacks
 from app.runtime.staff import Staff
 from app.runtime.tickets import Ticket
 from app.runtime.workers import Worker
-from app.telemetry import Mask, mask_for
 
 logger = logging.getLogger("hookledger.runtime")
 
@@ -65,7 +65,9 @@ class Pool:
         """Whether a worker is to be ready even if no call comes."""
         self.released = False
         """Whether it was kept once: then it ends as soon as it is idle."""
-        self._mask: Mask = str
+        self._mask = NOTHING
+        self._outside = LineMasker()
+        """For lines that belong to no call."""
         self._roster = roster
         self._on_log = on_log
         self._clock = clock
@@ -181,7 +183,7 @@ class Pool:
         except Exception as error:
             logger.exception("the secrets of hook %s could not be opened", version.name)
             raise Stalled(f"The secrets of hook `{version.name}` could not be opened.") from error
-        self._mask = mask_for(secrets.values())
+        self._mask = Masker(secrets.values())
         packages = version.packages
         folder = packages and self._roster.packages_folder(packages)
         return write_load(version, secrets, packages=folder, egress=egress, checks=self._checks)
@@ -227,13 +229,14 @@ class Pool:
 
     def emit(self, ticket: Ticket | None, level: int, stream: int, text: str) -> None:
         """Mask a line and pass it on."""
+        masker = self._outside if ticket is None else ticket.masker
         line = LogLine(
             ticket.call.invocation_id if ticket is not None else None,
             self.version.hook_id,
             self._clock(),
             protocol.LEVELS[level],
             protocol.STREAMS[stream],
-            self.mask(text),
+            masker(self._mask, stream, text),
         )
         if ticket is not None:
             ticket.keep(line)

@@ -7,6 +7,7 @@ from collections import deque
 from time import monotonic
 
 from app.domain.outcomes import Call, LogLine, Outcome, OutcomeKind
+from app.masking import LineMasker
 from app.runtime.inside import protocol
 from app.runtime.verdicts import Verdict
 
@@ -14,7 +15,16 @@ from app.runtime.verdicts import Verdict
 class Ticket:
     """One call; times are seconds of the monotonic clock."""
 
-    __slots__ = ("asked", "call", "future", "last_lines", "log_bytes", "start_before", "started")
+    __slots__ = (
+        "_masker",
+        "asked",
+        "call",
+        "future",
+        "last_lines",
+        "log_bytes",
+        "start_before",
+        "started",
+    )
 
     def __init__(self, call: Call, future: asyncio.Future[Outcome]) -> None:
         self.call = call
@@ -25,6 +35,14 @@ class Ticket:
         """0 as long as the hook cannot have started."""
         self.log_bytes = 0
         self.last_lines: deque[LogLine] | None = None
+        self._masker: LineMasker | None = None
+
+    @property
+    def masker(self) -> LineMasker:
+        """What masks this call's lines; made for the first, since most calls write none."""
+        if self._masker is None:
+            self._masker = LineMasker()
+        return self._masker
 
     @property
     def deadline(self) -> float:
