@@ -110,6 +110,9 @@ class Settings(BaseSettings):
     queue_concurrency: Annotated[int, Field(ge=1, le=256)]
     journal_days: Annotated[int, Field(ge=1)]
     journal_megabytes: Annotated[int, Field(ge=1)]
+    access_days: Annotated[int, Field(ge=1)]
+    live_readers: Annotated[int, Field(ge=1, le=100_000)]
+    live_readers_per_client: Annotated[int, Field(ge=1, le=100_000)]
     log_level: Literal["debug", "info", "warning", "error"]
     log_format: Literal["console", "json"]
 

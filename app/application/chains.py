@@ -51,7 +51,7 @@ async def run_chain(
     for hook in hooks:
         outcome = await runs.run(contract, hook, run, given)
         reading = read_outcome(contract, payload, outcome)
-        runs.record(hook, run, reading.outcome, len(reading.outcome.data or b""))
+        runs.record(contract, hook, run, reading.outcome, len(reading.outcome.data or b""))
         if reading.effects is not None:
             effects = (
                 reading.effects if effects is None else contract.merge(effects, reading.effects)

@@ -13,7 +13,7 @@ from typing import Any
 
 import anyio.to_thread
 
-from app.application.ports import SourceRepository, SourceWriter
+from app.application.source_ports import SourceRepository, SourceWriter
 from app.application.sync_results import SyncResult
 from app.domain.errors import Conflict, Problem, Rejected
 from app.domain.plans import Plan

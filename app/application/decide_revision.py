@@ -9,7 +9,7 @@ from functools import partial
 import anyio.to_thread
 
 from app.application.install_packages import install_for
-from app.application.ports import Clock, Packages, Runner, SourceRepository
+from app.application.ports import Clock, Packages, Runner
 from app.application.revisions import (
     active_hook,
     active_triggers,
@@ -18,6 +18,7 @@ from app.application.revisions import (
 )
 from app.application.run_fixtures import failing_fixtures
 from app.application.sealed_secrets import SealedSecrets
+from app.application.source_ports import SourceRepository
 from app.application.sync_results import SourceSettings, same_place
 from app.application.views import ActiveTable
 from app.domain.errors import Problem, Rejected

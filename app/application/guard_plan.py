@@ -5,7 +5,8 @@ from __future__ import annotations
 import anyio.to_thread
 
 from app.application.decide_revision import Decision
-from app.application.ports import Clock, SourceRepository
+from app.application.ports import Clock
+from app.application.source_ports import SourceRepository
 from app.application.sync_results import SourceSettings, same_place
 from app.application.views import SourceRow
 from app.domain.errors import Problem, Rejected, Stalled

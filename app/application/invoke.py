@@ -18,8 +18,8 @@ from app.application.ports import (
     Clock,
     DeliveryQueue,
     HookTable,
-    Journal,
     Packages,
+    Recorder,
     Runner,
     Vault,
 )
@@ -85,7 +85,7 @@ class Invoker:
         runner: Runner,
         packages: Packages,
         vault: Vault,
-        journal: Journal,
+        journal: Recorder,
         queue: DeliveryQueue,
         clock: Clock,
         new_id: Callable[[], str],
@@ -175,7 +175,7 @@ class Invoker:
     async def _run_one(self, contract: TriggerContract, hook: HookRow, run: Run) -> Answer:
         outcome = await self._runs.run(contract, hook, run, contract.hook_payload(run.body))
         envelope, outcome = envelope_of(contract, run.payload, outcome)
-        self._runs.record(hook, run, outcome, len(envelope or b""))
+        self._runs.record(contract, hook, run, outcome, len(envelope or b""))
         failed_open = None
         if envelope is None and contract.on_error == "open":
             failed_open = str(outcome.kind)

@@ -6,26 +6,22 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, 
 from datetime import datetime
 from typing import Any, Protocol
 
-from app.application.views import (
-    ActiveTable,
-    AuditQuery,
-    AuditRow,
-    CountBy,
-    Counts,
-    Delivery,
+from app.application.journal_views import (
     ExecutionQuery,
     ExecutionRecord,
     LogQuery,
-    Page,
+    Recording,
+    Stats,
+    StatsQuery,
+    StoredExecution,
     StoredLine,
 )
+from app.application.views import ActiveTable, AuditQuery, AuditRow, CountBy, Counts, Delivery, Page
 from app.domain.errors import Problem
 from app.domain.outcomes import Call, HookVersion, LogLine, Outcome, ScriptToCheck
 from app.domain.packages import PackageSet
-from app.domain.plans import DesiredState
-from app.domain.revisions import CommitSha, Position, TreeSha
+from app.domain.revisions import Position
 from app.domain.secrets import SealedSecret
-from app.domain.signers import Signer
 from app.domain.tokens import VerifiedToken
 
 
@@ -91,82 +87,6 @@ class History(Protocol):
         """Return the table as it was after ``position``, in a time that does not grow with age.
 
         Of secrets it holds names and key ids only. Raises ``Transient`` and ``Stalled``.
-        """
-        ...
-
-
-class SourceRepository(Protocol):
-    """A git repository followed on one branch and path. Blocking: call it from a thread."""
-
-    def tip(self) -> CommitSha:
-        """Resolve the followed branch now.
-
-        Raises ``Stalled`` when branch or repository are gone, ``Transient`` if that may pass.
-        """
-        ...
-
-    def resolve(self, ref: str) -> CommitSha:
-        """Resolve a branch, tag or (shortened) commit id; raise ``NotFound``."""
-        ...
-
-    def verify(self, commit: CommitSha, since: CommitSha | None) -> Signer | None:
-        """Return who signed ``commit``, or None if nobody need have.
-
-        ``since`` is the commit that was verified last. Raises ``Rejected`` naming every commit that
-        is not signed as the policy demands.
-        """
-        ...
-
-    def desired(self, commit: CommitSha, since: TreeSha | None) -> DesiredState:
-        """Read what ``commit`` says, or only what differs from the subtree ``since``.
-
-        Raises ``Rejected`` with every problem of every file.
-        """
-        ...
-
-    def is_ancestor(self, old: CommitSha, new: CommitSha) -> bool:
-        """Tell whether ``new`` came after ``old``; raise ``Stalled`` when history is cut."""
-        ...
-
-
-class PreparedCommit(Protocol):
-    """A commit that the server alone can see."""
-
-    @property
-    def sha(self) -> CommitSha: ...
-
-
-class SourceWriter(Protocol):
-    """Writes commits to a followed branch. Blocking: call it from a thread."""
-
-    def read(self, commit: CommitSha, folder: str) -> Mapping[str, bytes]:
-        """Return the files below a folder; all paths are from the repository's root.
-
-        Raises ``NotFound`` when there is no such folder.
-        """
-        ...
-
-    def prepare(
-        self,
-        base: CommitSha,
-        files: Mapping[str, bytes | None],
-        *,
-        author: str,
-        email: str,
-        message: str,
-    ) -> PreparedCommit:
-        """Make a commit on ``base`` that the source's repository can read, and nobody else.
-
-        Paths are from the repository's root; None removes a file. Raises ``Rejected`` when nothing
-        would change.
-        """
-        ...
-
-    def publish(self, commit: Any) -> None:
-        """Move the branch to a prepared commit, fast-forward only.
-
-        Raises ``Conflict`` when it has moved since, ``Stalled`` or ``Transient`` when it cannot be
-        written.
         """
         ...
 
@@ -237,8 +157,8 @@ class Vault(Protocol):
         ...
 
 
-class Journal(Protocol):
-    """Execution records and log lines; writing never blocks, reading does (call from a thread)."""
+class Recorder(Protocol):
+    """Takes execution records and log lines; never blocks."""
 
     def record(self, execution: ExecutionRecord) -> None:
         """Add to the batch that is written next."""
@@ -248,6 +168,10 @@ class Journal(Protocol):
         """Add to the batch that is written next."""
         ...
 
+
+class Journal(Recorder, Protocol):
+    """Holds what was recorded; reading blocks (call it from a thread)."""
+
     def executions(
         self, query: ExecutionQuery, *, cursor: str | None, limit: int
     ) -> Page[ExecutionRecord]:
@@ -256,6 +180,30 @@ class Journal(Protocol):
 
     def lines(self, query: LogQuery, *, cursor: str | None, limit: int) -> Page[StoredLine]:
         """Return a page, newest first."""
+        ...
+
+    def lines_after(self, sequence: int, limit: int) -> Sequence[StoredLine]:
+        """Return the lines that were stored next after one, in their order."""
+        ...
+
+    def executions_after(self, sequence: int, limit: int) -> Sequence[StoredExecution]:
+        """Return the records that were stored next after one, in their order."""
+        ...
+
+    def newest(self) -> tuple[int, int]:
+        """Return the numbers of the newest record and of the newest line; 0: none yet."""
+        ...
+
+    def recordings(self, invocation_id: str) -> Sequence[Recording]:
+        """Return payloads and results that triggers had recorded, decrypted."""
+        ...
+
+    def is_recorded(self, invocation_id: str) -> bool:
+        """Tell whether there are any, without decrypting them."""
+        ...
+
+    def stats(self, query: StatsQuery) -> Stats:
+        """Return counts and percentiles of a window; raise ``Rejected`` for too much."""
         ...
 
 

@@ -15,10 +15,11 @@ import anyio.to_thread
 from app.application.compare_table import Drift, compare_table
 from app.application.decide_revision import Decision
 from app.application.ledger import Ledger
-from app.application.ports import Clock, HookTable, Packages, Runner, SourceRepository, Vault
+from app.application.ports import Clock, HookTable, Packages, Runner, Vault
 from app.application.preview_plan import Preview, preview_plan
 from app.application.roll_back import roll_back
 from app.application.sealed_secrets import SealedSecrets
+from app.application.source_ports import SourceRepository
 from app.application.suspend_source import is_suspended, resume_source
 from app.application.sync_results import SourceSettings, SyncResult, SyncStatus
 from app.application.sync_stages import Operation, SyncStages

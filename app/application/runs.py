@@ -9,12 +9,16 @@ from typing import Any
 
 import orjson
 
-from app.application.ports import Clock, Journal, Runner
+from app.application.journal_views import ExecutionRecord
+from app.application.ports import Clock, Recorder, Runner
+from app.application.recordings import content_of
 from app.application.versions import Versions
-from app.application.views import ExecutionRecord, HookRow
+from app.application.views import HookRow
 from app.domain.contracts import TriggerContract
 from app.domain.errors import Stalled
 from app.domain.outcomes import Call, Outcome, OutcomeKind
+
+_MAX_CLASS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,7 @@ class Run:
 class HookRuns:
     """Runs hooks of the table and records each run."""
 
-    def __init__(self, runner: Runner, versions: Versions, journal: Journal, clock: Clock) -> None:
+    def __init__(self, runner: Runner, versions: Versions, journal: Recorder, clock: Clock) -> None:
         self._runner = runner
         self._versions = versions
         self._journal = journal
@@ -61,8 +65,19 @@ class HookRuns:
         call = Call(run.invocation_id, payload, timeout, request)
         return await self._runner.run(self._versions.of(hook), call)
 
-    def record(self, hook: HookRow, run: Run, outcome: Outcome, response_bytes: int) -> None:
+    def record(
+        self,
+        contract: TriggerContract,
+        hook: HookRow,
+        run: Run,
+        outcome: Outcome,
+        response_bytes: int,
+    ) -> None:
         """Write the run into the journal."""
+        error_class, error = self._error_of(hook, outcome)
+        content = None
+        if contract.record != "none":
+            content = content_of(contract, run.payload, outcome, self._versions.mask_of(hook))
         self._journal.record(
             ExecutionRecord(
                 invocation_id=run.invocation_id,
@@ -74,22 +89,29 @@ class HookRuns:
                 position=hook.position,
                 caller=run.caller,
                 kind=outcome.kind,
-                error=self.described(hook, outcome),
+                error=error,
                 queued_ms=outcome.queued * 1000,
                 ran_ms=outcome.ran * 1000,
                 total_ms=(time.perf_counter() - run.started) * 1000,
                 request_bytes=len(run.body),
                 response_bytes=response_bytes,
+                error_class=error_class,
+                content=content,
             )
         )
 
     def described(self, hook: HookRow, outcome: Outcome) -> str | None:
         """Say in a sentence what went wrong, without secrets; None if nothing did."""
+        return self._error_of(hook, outcome)[1]
+
+    def _error_of(self, hook: HookRow, outcome: Outcome) -> tuple[str | None, str | None]:
+        """Return the error's class, if the hook raised one, and the sentence."""
         if outcome.kind is OutcomeKind.SUCCEEDED:
-            return None
+            return None, None
         if outcome.kind is not OutcomeKind.ERRORED:
-            return outcome.detail
+            return None, outcome.detail
         error = orjson.loads(outcome.data or b"{}")
         members: Mapping[str, Any] = error if isinstance(error, dict) else {"message": error}
-        text = ": ".join(str(members[key]) for key in ("name", "message") if members.get(key))
-        return self._versions.mask_of(hook)(text)
+        mask = self._versions.mask_of(hook)
+        name, message = (mask(str(members.get(key) or "")) for key in ("name", "message"))
+        return name[:_MAX_CLASS] or None, ": ".join(filter(None, (name, message)))

@@ -12,9 +12,10 @@ import anyio.to_thread
 from app.application.decide_revision import Decision, RevisionDecider
 from app.application.guard_plan import PlanGuard
 from app.application.ledger import Ledger
-from app.application.ports import Clock, HookTable, Packages, Runner, SourceRepository, Vault
+from app.application.ports import Clock, HookTable, Packages, Runner, Vault
 from app.application.record_revision import RevisionRecorder
 from app.application.sealed_secrets import SealedSecrets
+from app.application.source_ports import SourceRepository
 from app.application.sync_results import SourceSettings, same_place
 from app.application.versions import versions_to_come
 from app.application.views import ActiveTable, SourceRow

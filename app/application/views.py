@@ -12,10 +12,8 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
-import msgspec
-
 from app.application.acts import Act, AppliedRevision, HeldPlan, Rollback
-from app.domain.outcomes import Language, LogLine, OutcomeKind
+from app.domain.outcomes import Language
 from app.domain.revisions import Position
 from app.domain.secrets import SealedSecret
 
@@ -237,62 +235,6 @@ class Page(Generic[T]):
     next: str | None
     previous: str | None = None
     """Leads back to the rows before; None at the beginning, and for lists that only go on."""
-
-
-class ExecutionRecord(msgspec.Struct, frozen=True):
-    """One invocation, as the journal keeps it; never holds payload, result or secrets."""
-
-    invocation_id: str
-    at: datetime
-    trigger: str
-    hook_id: str | None
-    hook_name: str | None
-    commit: str | None
-    position: Position
-    caller: str
-    """Client id, or ``queue`` for a delivery that is retried."""
-    kind: OutcomeKind
-    error: str | None
-    """Error class and message of an errored hook, or the sentence of a platform failure; masked."""
-    queued_ms: float
-    ran_ms: float
-    total_ms: float
-    request_bytes: int
-    response_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class ExecutionQuery:
-    """Filters are combined with *and*; None means any."""
-
-    trigger: str | None = None
-    hook: str | None = None
-    """ULID or name."""
-    commit: str | None = None
-    kind: OutcomeKind | None = None
-    invocation_id: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class LogQuery:
-    """Filters are combined with *and*; None means any."""
-
-    invocation_id: str | None = None
-    hook: str | None = None
-    """ULID."""
-    level: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class StoredLine:
-    """A log line with its place in the journal, the key of pages and of following."""
-
-    sequence: int
-    line: LogLine
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from app.application.commit_files import FileCommitter
 from app.application.keep_in_step import StepKeeper
+from app.application.ports import Vault
 from app.application.reconcile import Reconciler
 from app.application.run_fixtures import (
     FixtureResult,
@@ -71,6 +72,7 @@ async def open_engine(
     storage: Storage,
     on_log: Callable[[LogLine], None] = lambda _: None,
     on_install: OnInstall = ignore_progress,
+    vault: Vault | None = None,
 ) -> AsyncIterator[Engine]:
     """Start workers and open the repository; raise ``Stalled`` if either cannot be had."""
     settings = storage.settings
@@ -86,7 +88,7 @@ async def open_engine(
                 hooks=storage.hooks,
                 runner=runner,
                 packages=packages,
-                vault=storage.vault,
+                vault=vault or storage.vault,
                 secrets=SealedSecrets(storage.vault, age),
                 clock=utc_now,
                 new_id=new_id,

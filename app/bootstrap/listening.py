@@ -40,12 +40,14 @@ class Server(uvicorn.Server):
         config: uvicorn.Config,
         certificate: ServedCertificate | None,
         listening: Callable[[], None],
+        stopping: Callable[[], None],
     ) -> None:
         super().__init__(config)
         config.load()
         self._certificate = certificate
         config.ssl = certificate.context if certificate is not None else None
         self._listening = listening
+        self._stopping = stopping
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -73,6 +75,11 @@ class Server(uvicorn.Server):
             host, port = sockets[0].getsockname()[:2] if sockets else ("", 0)
             raise _taken(host, port, error) from error
         await anyio.to_thread.run_sync(self._listening)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop; what would go on for ever, as streams do, is told first."""
+        self._stopping()
+        await super().shutdown(sockets)
 
 
 def _taken(host: str, port: int, error: OSError) -> Stalled:

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import accumulate
-from typing import get_args
+from typing import Any, get_args
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import (
@@ -19,14 +19,10 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
-from app.application.ports import Journal
-from app.application.views import (
-    ExecutionQuery,
-    ExecutionRecord,
-    LogQuery,
-    Page,
-    StoredLine,
-)
+from app.application.following import Live
+from app.application.journal_views import ExecutionRecord
+from app.application.live import Feed
+from app.application.ports import Recorder
 from app.bootstrap.storage import Storage
 from app.domain.outcomes import LogLine, OutcomeKind
 from app.journal.sqlite import SqliteJournal
@@ -46,12 +42,12 @@ class _Runs:
 
 
 class CountingJournal(Collector):
-    """The journal, counting what passes.
+    """A way into the journal that counts what passes.
 
     Plain numbers, because the library's counters take a lock for each: only the event loop counts.
     """
 
-    def __init__(self, journal: Journal, registry: CollectorRegistry) -> None:
+    def __init__(self, journal: Recorder, registry: CollectorRegistry) -> None:
         self._journal = journal
         self._runs: defaultdict[tuple[str, OutcomeKind], _Runs] = defaultdict(_Runs)
         registry.register(self)
@@ -85,14 +81,6 @@ class CountingJournal(Collector):
     def log(self, line: LogLine) -> None:
         self._journal.log(line)
 
-    def executions(
-        self, query: ExecutionQuery, *, cursor: str | None, limit: int
-    ) -> Page[ExecutionRecord]:
-        return self._journal.executions(query, cursor=cursor, limit=limit)
-
-    def lines(self, query: LogQuery, *, cursor: str | None, limit: int) -> Page[StoredLine]:
-        return self._journal.lines(query, cursor=cursor, limit=limit)
-
 
 class StateCollector(Collector):
     """Positions, lags and depths, as of the moment they are asked for."""
@@ -102,7 +90,7 @@ class StateCollector(Collector):
         self._queue = queue
         self._journal = journal
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
+    def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
         position = GaugeMetricFamily("hookledger_position", "Newest position.", labels=["of"])
         lag = GaugeMetricFamily("hookledger_lag", "Positions behind the ledger.", labels=["of"])
         states = [self._storage.hooks.state(), *(f.state() for f in self._storage.followers)]
@@ -129,6 +117,30 @@ class StateCollector(Collector):
         counters = self._journal.counters
         dropped.add_metric(["executions"], counters.dropped_executions)
         dropped.add_metric(["lines"], counters.dropped_lines)
+        yield dropped
+        yield CounterMetricFamily(
+            "hookledger_accesses", "Refusals and looks at what is guarded.", counters.accesses
+        )
+
+
+class LiveCollector(Collector):
+    """Who follows what happens, and how much of it they were too slow for."""
+
+    def __init__(self, live: Live) -> None:
+        self._feeds: tuple[tuple[str, Feed[Any]], ...] = (
+            ("lines", live.lines),
+            ("executions", live.executions),
+        )
+
+    def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
+        readers = GaugeMetricFamily("hookledger_live_readers", "Open streams.", labels=["of"])
+        dropped = CounterMetricFamily(
+            "hookledger_live_dropped", "What readers were too slow for.", labels=["of"]
+        )
+        for name, feed in self._feeds:
+            readers.add_metric([name], feed.readers)
+            dropped.add_metric([name], feed.dropped)
+        yield readers
         yield dropped
 
 

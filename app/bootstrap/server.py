@@ -91,6 +91,7 @@ async def _serve(
                     credentials,
                     login_link(services.sign_in, settings.address) if quickstart else None,
                 ),
+                services.live.end,
             )
             gc.collect()
             gc.freeze()  # what lives as long as the server need not be looked at again and again

@@ -17,13 +17,13 @@ from app.application.run_draft import DraftRunner
 from app.bootstrap.ambient import new_id, utc_now
 from app.bootstrap.engine import open_engine
 from app.bootstrap.forges import open_status_reporters, webhook_desk
-from app.bootstrap.metrics import CountingJournal, EgressCollector, StateCollector, expose
+from app.bootstrap.metrics import EgressCollector, StateCollector, expose
+from app.bootstrap.observation import open_observation
 from app.bootstrap.people import open_sign_in
 from app.bootstrap.readiness import readiness
 from app.bootstrap.sources import SourceCollector, Sources
 from app.bootstrap.storage import (
     Storage,
-    open_journal,
     open_queue,
     open_signing_keys,
 )
@@ -45,15 +45,16 @@ async def open_services(storage: Storage) -> AsyncIterator[WebServices]:
     settings = storage.settings
     registry = CollectorRegistry()
     with (
-        open_journal(settings) as stored,
+        open_observation(storage, registry) as observed,
         open_queue(settings, storage.vault) as queue,
         open_signing_keys(settings, storage.vault) as signing,
         open_sign_in(settings) as sign_in,
         contextlib.ExitStack() as opened,
     ):
-        journal = CountingJournal(stored, registry)
-        registry.register(StateCollector(storage, queue, stored))
-        async with open_engine(storage, journal.log) as engine, asyncio.TaskGroup() as tasks:
+        journal, vault = observed.recorder, observed.vault
+        registry.register(StateCollector(storage, queue, observed.journal))
+        opening = open_engine(storage, journal.log, vault=vault)
+        async with opening as engine, asyncio.TaskGroup() as tasks:
             reporters = opened.enter_context(
                 open_status_reporters(
                     settings, storage, {engine.source.id: lambda: engine.watcher.status}
@@ -66,7 +67,7 @@ async def open_services(storage: Storage) -> AsyncIterator[WebServices]:
                 hooks=storage.hooks,
                 runner=engine.runner,
                 packages=engine.packages,
-                vault=storage.vault,
+                vault=vault,
                 journal=journal,
                 queue=queue,
                 clock=utc_now,
@@ -99,7 +100,7 @@ async def open_services(storage: Storage) -> AsyncIterator[WebServices]:
                     hooks=storage.hooks,
                     runner=engine.runner,
                     packages=engine.packages,
-                    vault=storage.vault,
+                    vault=vault,
                     new_id=new_id,
                 ),
                 hooks=storage.hooks,
@@ -112,7 +113,9 @@ async def open_services(storage: Storage) -> AsyncIterator[WebServices]:
                 ),
                 audit=storage.audit,
                 past=storage.past,
-                journal=journal,
+                journal=observed.journal,
+                live=observed.live,
+                access=observed.journal,
                 tokens=token_issuer(settings, signing, storage.hooks, invoker),
                 desk=token_desk(settings, signing, trusted),
                 limits=_rate_limits(settings),

@@ -22,7 +22,8 @@ from app.domain.revisions import Position
 from app.eventstore.sqlite import CommitWatch, sqlite_environment
 from app.journal.reader import Reader
 from app.journal.retention import Retention
-from app.journal.sqlite import SqliteJournal
+from app.journal.sqlite import SqliteJournal, tell_nobody
+from app.journal.store import OnStored
 from app.queue.sqlite import SqliteQueue
 from app.sessions.sqlite import SqliteSessions
 from app.vault.age import AgeIdentities
@@ -149,16 +150,23 @@ def open_age_identities(
 
 
 @contextlib.contextmanager
-def open_journal(settings: Settings | None = None) -> Iterator[SqliteJournal]:
-    """Open the journal; what was recorded is stored on exit."""
+def open_journal(
+    settings: Settings | None = None,
+    vault: SealingVault | None = None,
+    on_stored: OnStored = tell_nobody,
+) -> Iterator[SqliteJournal]:
+    """Open the journal; what was recorded is stored on exit. Content is kept only with a vault."""
     settings = settings or load_settings()
     prepare_data_directory(settings)
     journal = SqliteJournal(
         _journal_file(settings),
         utc_now,
+        vault=vault,
+        on_stored=on_stored,
         retention=Retention(
             age=timedelta(days=settings.journal_days),
             max_bytes=settings.journal_megabytes * 1024 * 1024,
+            access_age=timedelta(days=settings.access_days),
         ),
     )
     with contextlib.closing(journal):

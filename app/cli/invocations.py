@@ -1,9 +1,9 @@
-"""``hookledger invoke``, ``invocations`` and ``logs``: run hooks, and see what they did."""
+"""``hookledger invoke`` and ``invocations``: run hooks, and see what they did."""
 
 from __future__ import annotations
 
 import sys
-import threading
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -11,25 +11,27 @@ import httpx
 import orjson
 import typer
 
-from app.application.views import ExecutionQuery, LogQuery, StoredLine
+from app.application.journal_views import ExecutionQuery, LogQuery, StatsQuery
+from app.bootstrap.ambient import utc_now
 from app.bootstrap.storage import open_journal_reader
 from app.cli.connection import TokenOption, UrlOption, post
+from app.cli.logs import print_line
 from app.cli.output import (
     JsonFlag,
     console,
     moment,
     print_json,
-    print_json_line,
     print_table,
     short,
 )
+from app.cli.pages import aware, take
 from app.cli.trust import CaFile
-from app.domain.errors import Rejected
+from app.domain.errors import NotFound, Rejected
 from app.domain.outcomes import OutcomeKind
 from app.domain.trigger_catalogue import CONTRACTS, OPTIONAL
+from app.web.invocations import DEFAULT_WINDOW, stats_members
 from app.web.journal import line_members, record_members
 
-_FOLLOW_SECONDS = 0.5
 _SHOWN_HEADERS = (
     "hookledger-hook",
     "hookledger-revision",
@@ -37,6 +39,14 @@ _SHOWN_HEADERS = (
     "hookledger-failed-open",
     "server-timing",
 )
+
+
+group = typer.Typer(help="See what hooks did: records, one in full, figures.", no_args_is_help=True)
+
+
+@group.callback()
+def callback() -> None:
+    """See what hooks did: records, one in full, figures."""
 
 
 def invoke(
@@ -70,24 +80,42 @@ def invoke(
         raise typer.Exit(1)
 
 
-def invocations(
+@group.command("list")
+def list_records(
     *,
     trigger: Annotated[str | None, typer.Option(help="Only of this trigger.")] = None,
     hook: Annotated[str | None, typer.Option(help="Only of this hook, by name or id.")] = None,
     commit: Annotated[str | None, typer.Option(help="Only of this commit.")] = None,
     kind: Annotated[OutcomeKind | None, typer.Option(help="Only with this outcome.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=500, help="Most records to print.")] = 50,
+    caller: Annotated[str | None, typer.Option(help="Only by this client, by id.")] = None,
+    since: Annotated[datetime | None, typer.Option(help="Not before this time.")] = None,
+    until: Annotated[datetime | None, typer.Option(help="Before this time.")] = None,
+    min_ms: Annotated[
+        float | None, typer.Option(min=0, help="Only those that took at least so long.")
+    ] = None,
+    text: Annotated[str | None, typer.Option(help="A part of the error's sentence.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=5000, help="Most records to print.")] = 50,
     as_json: JsonFlag = False,
 ) -> None:
-    """List invocations, newest first."""
-    query = ExecutionQuery(trigger=trigger, hook=hook, commit=commit, kind=kind)
+    """List invocations, newest first; filters are combined."""
+    query = ExecutionQuery(
+        trigger=trigger,
+        hook=hook,
+        commit=commit,
+        kind=kind,
+        caller=caller,
+        since=aware(since),
+        until=aware(until),
+        min_ms=min_ms,
+        text=text,
+    )
     with open_journal_reader() as journal:
-        page = journal.executions(query, None, limit)
+        records = list(take(lambda cursor, size: journal.executions(query, cursor, size), limit))
     if as_json:
-        print_json([record_members(item) for item in page.items])
+        print_json([record_members(record) for record in records])
         return
     print_table(
-        ("AT", "INVOCATION", "TRIGGER", "HOOK", "COMMIT", "OUTCOME", "RAN MS", "ERROR"),
+        ("AT", "INVOCATION", "TRIGGER", "HOOK", "COMMIT", "OUTCOME", "RAN MS", "TOTAL MS", "ERROR"),
         [
             (
                 moment(item.at),
@@ -97,46 +125,93 @@ def invocations(
                 short(item.commit),
                 item.kind,
                 f"{item.ran_ms:.2f}",
+                f"{item.total_ms:.2f}",
                 item.error,
             )
-            for item in page.items
+            for item in records
         ],
         empty="No invocation matches.",
     )
 
 
-def logs(
+@group.command()
+def show(
+    invocation: Annotated[str, typer.Argument(help="Id of an invocation.")],
     *,
-    invocation: Annotated[str | None, typer.Option(help="Only of this invocation.")] = None,
-    hook: Annotated[str | None, typer.Option(help="Only of this hook, by id.")] = None,
-    level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=500, help="Most lines to print.")] = 100,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with new lines.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Print what hooks wrote, oldest of the newest lines first."""
-    query = LogQuery(invocation_id=invocation, hook=hook, level=level)
+    """Show an invocation: every run, and its log lines; never payload or result."""
     with open_journal_reader() as journal:
-        seen = 0
-        pause = threading.Event()
-        while True:
-            page = journal.lines(query, None, limit)
-            fresh = [line for line in reversed(page.items) if line.sequence > seen]
-            for line in fresh:
-                _print_line(line, as_json=as_json)
-            seen = max([seen, *(line.sequence for line in fresh)])
-            if not follow:
-                return
-            pause.wait(_FOLLOW_SECONDS)
-
-
-def _print_line(stored: StoredLine, *, as_json: bool) -> None:
+        runs = journal.executions(ExecutionQuery(invocation_id=invocation), None, 100).items
+        lines = journal.lines(LogQuery(invocation_id=invocation), None, 500).items
+    if not runs and not lines:
+        raise NotFound(f"No invocation `{invocation}` is recorded.")
+    shown = {
+        "invocation_id": invocation,
+        "runs": [record_members(record) for record in reversed(runs)],
+        "lines": [line_members(line) for line in reversed(lines)],
+    }
     if as_json:
-        print_json_line(line_members(stored))
+        print_json(shown)
         return
-    line = stored.line
-    text = f"{moment(line.at)} {line.level:<7} {line.invocation_id or '-'} {line.text}"
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+    for record in reversed(runs):
+        members = record_members(record).items()
+        print_table(
+            ("MEMBER", "VALUE"), [(name, _told(value)) for name, value in members], empty=""
+        )
+        console.print()
+    for line in reversed(lines):
+        print_line(line_members(line))
+
+
+@group.command()
+def stats(
+    *,
+    trigger: Annotated[str | None, typer.Option(help="Only of this trigger.")] = None,
+    hook: Annotated[str | None, typer.Option(help="Only of this hook, by name or id.")] = None,
+    commit: Annotated[str | None, typer.Option(help="Only of this commit.")] = None,
+    since: Annotated[
+        datetime | None, typer.Option(help="From this time on; an hour ago if not given.")
+    ] = None,
+    until: Annotated[
+        datetime | None, typer.Option(help="Before this time; now if not given.")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Show how many runs ended how, and how long they took, by hook and commit."""
+    end = aware(until) or utc_now()
+    query = StatsQuery(
+        since=aware(since) or end - DEFAULT_WINDOW,
+        until=end,
+        trigger=trigger,
+        hook=hook,
+        commit=commit,
+    )
+    with open_journal_reader() as journal:
+        found = journal.stats(query)
+    if as_json:
+        print_json(stats_members(found))
+        return
+    print_table(
+        ("TRIGGER", "HOOK", "COMMIT", "RUNS", "ERRORS", "FAILURES", "P50 MS", "P95 MS", "P99 MS"),
+        [
+            (
+                group.trigger,
+                group.hook_name,
+                short(group.commit),
+                group.tally.runs,
+                f"{group.tally.error_rate:.1%}",
+                f"{group.tally.failure_rate:.1%}",
+                *(f"{value:.2f}" for value in group.tally.total.percentiles),
+            )
+            for group in found.groups
+        ],
+        empty="Nothing ran in this time.",
+    )
+
+
+def _told(value: object) -> object:
+    return moment(value) if isinstance(value, datetime) else value
 
 
 def _payload(trigger: str, payload: str | None) -> bytes:

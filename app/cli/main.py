@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from app.cli import (
+    access,
     audit,
     backup,
     clients,
@@ -23,6 +24,7 @@ from app.cli import (
     hooks,
     invocations,
     keys,
+    logs,
     operate,
     queue,
     runner,
@@ -53,8 +55,9 @@ cli.add_typer(hooks.group, name="hooks")
 cli.command("diff")(diff.diff)
 cli.add_typer(secrets.group, name="secrets")
 cli.add_typer(audit.group, name="audit")
-cli.command("invocations")(invocations.invocations)
-cli.command("logs")(invocations.logs)
+audit.group.command("access")(access.access)
+cli.add_typer(invocations.group, name="invocations")
+cli.command("logs")(logs.logs)
 cli.add_typer(clients.group, name="clients")
 cli.add_typer(sessions.group, name="sessions")
 cli.add_typer(queue.group, name="queue")

@@ -15,8 +15,9 @@ from app.domain.errors import Problem, Rejected
 SCOPES = {
     "invoke:triggers": "invoke triggers",
     "read:hooks": "read hooks, triggers and their history",
-    "read:audit": "query the audit log",
+    "read:audit": "query the audit log and access records",
     "read:invocations": "read execution records and log lines",
+    "read:payloads": "read recorded payloads and results",
     "read:sync": "read the state of the sync",
     "create:hooks": "create hooks and secrets",
     "update:hooks": "change, enable and disable hooks, and write secrets",

@@ -9,6 +9,7 @@ from typing import Any
 from app.domain.definitions import Mode, OnError
 from app.domain.effects import carry_nothing, merge_members
 from app.domain.outcomes import Language
+from app.domain.recording import RecordMode
 
 Members = Mapping[str, Any]
 
@@ -55,6 +56,9 @@ class TriggerContract:
     on_error: OnError = "closed"
     payload_schema: Members | None = None
     result_schema: Members | None = None
+    record: RecordMode = "none"
+    mask: tuple[str, ...] = ()
+    """Rules for what is recorded, beside those that always hold."""
 
     def hook_payload(self, body: bytes) -> bytes:
         """Return the JSON object whose members hooks get, from the JSON text of a payload."""

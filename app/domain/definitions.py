@@ -7,6 +7,8 @@ blocking = true          # false: accepted, stored, run later
 mode = "chain"           # "single" (default): at most one hook is enabled
 on_error = "open"        # "closed" (default): a failure of the platform is the caller's error
 timeout = "2s"           # for hooks that do not say their own
+record = "masked"        # keep payloads and results, encrypted; "none" (default): neither
+mask = ["email", "/user/phone"]   # members to mask: by name anywhere, or by JSON pointer
 [payload]                # JSON Schema of the event
 [result]                 # JSON Schema of what a hook returns
 
@@ -25,6 +27,7 @@ from typing import Any, Literal
 
 from app.domain.errors import Rejected
 from app.domain.manifest_values import parse_milliseconds, refuse_credentials
+from app.domain.recording import MAX_RULES, RecordMode, wrong_with_rule
 from app.domain.schemas import compile_schema
 from app.domain.toml_documents import TomlDocument
 
@@ -39,7 +42,7 @@ MAX_TIMEOUT_MS = 20_000
 
 _ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*\Z")
 _MAX_ID = 64
-_BEHAVIOUR = ("mode", "on_error", "timeout")
+_BEHAVIOUR = ("mode", "on_error", "timeout", "record", "mask")
 _CUSTOM = ("title", "purpose", "blocking", *_BEHAVIOUR, "payload", "result")
 
 
@@ -60,16 +63,28 @@ class TriggerDefinition:
     """JSON Schema of the event, for a custom trigger."""
     result: Mapping[str, Any] | None = None
     """JSON Schema of the result, for a custom trigger."""
+    record: RecordMode = "none"
+    mask: tuple[str, ...] = ()
+    """What is masked in what is recorded, beside what always is."""
 
     @property
     def text(self) -> str:
-        """Say it as JSON, in one way only: equal texts are equal definitions."""
-        return json.dumps(asdict(self), sort_keys=True)
+        """Say it as JSON, in one way only: equal texts are equal definitions.
+
+        Members that came later are left out while they say nothing, so that the definitions of
+        before do not count as changed.
+        """
+        members = asdict(self)
+        for later, nothing in (("record", "none"), ("mask", ())):
+            if members[later] == nothing:
+                del members[later]
+        return json.dumps(members, sort_keys=True)
 
     @classmethod
     def from_members(cls, members: Mapping[str, Any]) -> TriggerDefinition:
         """Read what ``text`` says; members of a newer version are ignored."""
-        return cls(**{key: members[key] for key in cls.__dataclass_fields__ if key in members})
+        known = {key: members[key] for key in cls.__dataclass_fields__ if key in members}
+        return cls(**{**known, "mask": tuple(known.get("mask", ()))})
 
 
 def is_trigger_id(text: str) -> bool:
@@ -95,6 +110,8 @@ def parse_definition(file: str, trigger: str, data: bytes) -> TriggerDefinition:
         mode=_mode(document, document.members),
         on_error=_on_error(document, document.members),
         timeout_ms=_timeout(document, document.members),
+        record=_record(document, document.members),
+        mask=_mask(document, document.members),
         payload=_schema(document, "payload"),
         result=_schema(document, "result"),
     )
@@ -117,6 +134,8 @@ def read_behaviour(document: TomlDocument, trigger: str) -> TriggerDefinition:
         mode=_mode(document, members, *at),
         on_error=_on_error(document, members, *at),
         timeout_ms=_timeout(document, members, *at),
+        record=_record(document, members, *at),
+        mask=_mask(document, members, *at),
     )
 
 
@@ -163,6 +182,24 @@ def _timeout(document: TomlDocument, members: Mapping[str, Any], *at: str) -> in
         )
         return None
     return milliseconds
+
+
+def _record(document: TomlDocument, members: Mapping[str, Any], *at: str) -> RecordMode:
+    record = members.get("record", "none")
+    if record not in ("none", "masked"):
+        document.refuse('must be "none" or "masked"', *at, "record")
+        return "none"
+    return "masked" if record == "masked" else "none"
+
+
+def _mask(document: TomlDocument, members: Mapping[str, Any], *at: str) -> tuple[str, ...]:
+    rules = members.get("mask", [])
+    if not isinstance(rules, list) or len(rules) > MAX_RULES:
+        document.refuse(f"must be a list of at most {MAX_RULES} rules", *at, "mask")
+        return ()
+    for complaint in filter(None, map(wrong_with_rule, rules)):
+        document.refuse(complaint, *at, "mask")
+    return tuple(rule for rule in rules if isinstance(rule, str))
 
 
 def _schema(document: TomlDocument, key: str) -> Mapping[str, Any] | None:

@@ -63,7 +63,13 @@ def _defined(text: str) -> TriggerContract:
     definition = TriggerDefinition.from_members(json.loads(text))
     known = CONTRACTS.get(definition.id) or OPTIONAL.get(definition.id)
     if known is not None:
-        return replace(known, mode=definition.mode, on_error=definition.on_error)
+        return replace(
+            known,
+            mode=definition.mode,
+            on_error=definition.on_error,
+            record=definition.record,
+            mask=definition.mask,
+        )
     return TriggerContract(
         id=definition.id,
         title=definition.title,
@@ -83,6 +89,8 @@ def _defined(text: str) -> TriggerContract:
         on_error=definition.on_error,
         payload_schema=definition.payload,
         result_schema=definition.result,
+        record=definition.record,
+        mask=definition.mask,
     )
 
 

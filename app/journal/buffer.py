@@ -12,13 +12,17 @@ from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from app.application.views import ExecutionRecord
+from msgspec.structs import replace
+
+from app.application.journal_views import Content, ExecutionRecord
 from app.domain.outcomes import LogLine
 
 _LOG = logging.getLogger("hookledger.journal")
 
 _HURRY_AT = 5000
 _LINE_OVERHEAD = 200
+_MOST_CONTENT_BYTES = 32 << 20
+"""Of payloads and results that wait; records beyond it go without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,8 @@ class Buffer:
                     "The execution %s is lost: the journal is closed.", execution.invocation_id
                 )
                 return
+            if getattr(execution, "content", None) is not None:
+                execution = self._bounded(execution)
             self._executions.append(execution)
             self._added += 1
             waiting = len(self._executions)
@@ -117,7 +123,17 @@ class Buffer:
             self._clear()
         return Batch(tuple(executions), tuple(lines), dropped_executions, dropped_lines, ticket)
 
+    def _bounded(self, execution: ExecutionRecord) -> ExecutionRecord:
+        content = execution.content
+        assert content is not None  # noqa: S101 (asked by the caller)
+        self._content_bytes += len(content.payload or b"") + len(content.result or b"")
+        if self._content_bytes <= _MOST_CONTENT_BYTES:
+            return execution
+        emptied = Content(None, None, content.masked, "Too much waited to be written.")
+        return replace(execution, content=emptied)
+
     def _clear(self) -> None:
+        self._content_bytes = 0
         self._executions: deque[ExecutionRecord] = deque()
         self._lines: deque[LogLine] = deque()
         self._bytes = 0

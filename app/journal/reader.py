@@ -2,33 +2,50 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import re
 import sqlite3
 import threading
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from app.application.views import ExecutionQuery, ExecutionRecord, LogQuery, Page, StoredLine
-from app.domain.errors import Rejected, Stalled
+from app.application.journal_views import (
+    Access,
+    AccessQuery,
+    AccessRecord,
+    ExecutionQuery,
+    ExecutionRecord,
+    LogQuery,
+    Recording,
+    Stats,
+    StatsQuery,
+    StoredExecution,
+    StoredLine,
+)
+from app.application.ports import Vault
+from app.application.views import Page
+from app.domain.errors import Stalled
+from app.domain.outcomes import OutcomeKind
 from app.journal.database import JOURNAL_FILE, open_for_reading
-from app.journal.rows import EXECUTION_COLUMNS, LINE_COLUMNS, Row, execution_from, line_from
-from app.sqlite_files import to_microseconds
+from app.journal.pages import PageOf, Scan
+from app.journal.rows import EXECUTION_COLUMNS, LINE_COLUMNS, execution_from, line_from
+from app.journal.stats import read_stats
+from app.journal.store import read_content
+from app.sqlite_files import from_microseconds
 
 _ULID = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}\Z")
-_CURSOR = re.compile(r"(executions|log_lines):(-?\d{1,18}):(\d{1,18})\Z")
-
-Filters = tuple[tuple[str, object], ...]
-"""Column and value, the most selective first; None matches everything."""
+_ACCESS_COLUMNS = "kind, client, address, route, reason, subject, count, first_at, last_at"
+_UNSUCCESSFUL = "kind <> 'succeeded'"
+"""The condition of the partial indexes, in their words: only so are they used."""
 
 
 class Reader:
     """Answers queries, each on a connection of its own. Thread-safe."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, vault: Vault | None = None) -> None:
+        """Without ``vault``, recorded content cannot be read."""
         self._path = path
+        self._vault = vault
         self._lock = threading.Lock()
         self._idle: list[sqlite3.Connection] = []
         self._closed = False
@@ -45,35 +62,133 @@ class Reader:
         self, query: ExecutionQuery, cursor: str | None, limit: int
     ) -> Page[ExecutionRecord]:
         """Return a page; raise ``Rejected`` for a bad cursor or limit."""
-        request = _Request("executions", EXECUTION_COLUMNS, query.since, query.until, cursor, limit)
-        by_id = query.hook is None or _ULID.match(query.hook) is not None
-        filters: Filters = (
+        page = PageOf("executions", EXECUTION_COLUMNS, query.since, query.until, cursor, limit)
+        scans: list[Scan] = []
+        if query.kind is OutcomeKind.SUCCEEDED:
+            scans.append(("kind = ?", query.kind.value))
+        elif query.kind is not None or query.text is not None:
+            page.only(_UNSUCCESSFUL)
+        if query.min_ms is not None:
+            scans.append(("total_ms >= ?", query.min_ms))
+        if query.text is not None:
+            scans.append(("instr(lower(error), lower(?)) > 0", query.text))
+        page.scan(*scans)
+        failure = None if query.kind in (None, OutcomeKind.SUCCEEDED) else query.kind.value
+        filters = (
             ("invocation_id", query.invocation_id),
             ("commit_id", query.commit),
-            ("hook_id", query.hook if by_id else None),
+            ("caller", query.caller),
             ("trigger_id", query.trigger),
-            ("kind", None if query.kind is None else query.kind.value),
+            ("kind", failure),
         )
         with self._connection() as connection:
-            if by_id:
-                found = request.rows(connection, filters)
-            else:
-                found = request.rows_of_name(connection, filters, str(query.hook))
-        rows, following = request.cut(found)
+            if query.hook is None or _ULID.match(query.hook):
+                page.read(connection, (*filters[:2], ("hook_id", query.hook), *filters[2:]))
+            else:  # several hooks may have had the name in turn
+                for hook_id in _ids_of(connection, query.hook):
+                    named = (("hook_id", hook_id), ("hook_name", query.hook))
+                    page.read(connection, (*filters[:2], *named, *filters[2:]))
+        rows, following = page.cut()
         return Page(tuple(execution_from(row[2:]) for row in rows), following)
 
     def lines(self, query: LogQuery, cursor: str | None, limit: int) -> Page[StoredLine]:
         """Return a page; raise ``Rejected`` for a bad cursor or limit."""
-        request = _Request("log_lines", LINE_COLUMNS, query.since, query.until, cursor, limit)
-        filters: Filters = (
-            ("invocation_id", query.invocation_id),
-            ("hook_id", query.hook),
-            ("level", query.level),
-        )
+        page = PageOf("log_lines", LINE_COLUMNS, query.since, query.until, cursor, limit)
         with self._connection() as connection:
-            found = request.rows(connection, filters)
-        rows, following = request.cut(found)
+            page.read(
+                connection,
+                (
+                    ("invocation_id", query.invocation_id),
+                    ("hook_id", query.hook),
+                    ("level", query.level),
+                ),
+            )
+        rows, following = page.cut()
         return Page(tuple(line_from(row[1], row[2:]) for row in rows), following)
+
+    def lines_after(self, sequence: int, limit: int) -> Sequence[StoredLine]:
+        """Return the lines that were stored next after one, in their order."""
+        with self._connection() as connection:
+            rows = connection.execute(
+                f"SELECT sequence, {LINE_COLUMNS} FROM log_lines WHERE sequence > ?"  # noqa: S608 (constant names)
+                " ORDER BY sequence LIMIT ?",
+                (sequence, limit),
+            ).fetchall()
+        return [line_from(row[0], row[1:]) for row in rows]
+
+    def executions_after(self, sequence: int, limit: int) -> Sequence[StoredExecution]:
+        """Return the records that were stored next after one, in their order."""
+        with self._connection() as connection:
+            rows = connection.execute(
+                f"SELECT sequence, {EXECUTION_COLUMNS} FROM executions WHERE sequence > ?"  # noqa: S608 (constant names)
+                " ORDER BY sequence LIMIT ?",
+                (sequence, limit),
+            ).fetchall()
+        return [StoredExecution(row[0], execution_from(row[1:])) for row in rows]
+
+    def newest(self) -> tuple[int, int]:
+        """Return the number of the newest record, and that of the newest line; 0: none yet."""
+        with self._connection() as connection:
+            found = dict(
+                connection.execute(
+                    "SELECT name, seq FROM sqlite_sequence WHERE name IN ('executions','log_lines')"
+                ).fetchall()
+            )
+        return found.get("executions", 0), found.get("log_lines", 0)
+
+    def recordings(self, invocation_id: str) -> Sequence[Recording]:
+        """Return recorded content in order; raise ``Stalled`` if it cannot be decrypted here."""
+        with self._connection() as connection:
+            rows = connection.execute(
+                "SELECT invocation_id, hook_id, at, protected FROM recordings"
+                " WHERE invocation_id = ? ORDER BY sequence",
+                (invocation_id,),
+            ).fetchall()
+        if rows and self._vault is None:
+            raise Stalled("Recorded content is encrypted, and the vault is not open here.")
+        return [
+            Recording(invocation, hook_id, from_microseconds(at), read_content(self._vault, data))
+            for invocation, hook_id, at, data in rows
+            if self._vault is not None
+        ]
+
+    def is_recorded(self, invocation_id: str) -> bool:
+        """Tell whether there is recorded content, without decrypting it."""
+        with self._connection() as connection:
+            row = connection.execute(
+                "SELECT 1 FROM recordings WHERE invocation_id = ? LIMIT 1", (invocation_id,)
+            ).fetchone()
+        return row is not None
+
+    def stats(self, query: StatsQuery) -> Stats:
+        """Return what a window held; raise ``Rejected`` for one that is empty or too much."""
+        with self._connection() as connection:
+            ids = None
+            if query.hook is not None:
+                named = _ULID.match(query.hook)
+                ids = [query.hook] if named else _ids_of(connection, query.hook)
+            return read_stats(connection, query, ids)
+
+    def accesses(self, query: AccessQuery, cursor: str | None, limit: int) -> Page[AccessRecord]:
+        """Return a page; raise ``Rejected`` for a bad cursor or limit."""
+        page = PageOf("accesses", _ACCESS_COLUMNS, query.since, query.until, cursor, limit)
+        if query.subject is not None:
+            page.scan(("instr(' ' || subject || ' ', ' ' || ? || ' ') > 0", query.subject))
+        with self._connection() as connection:
+            page.read(
+                connection,
+                (("client", query.client), ("address", query.address), ("kind", query.kind)),
+            )
+        rows, following = page.cut()
+        return Page(
+            tuple(
+                AccessRecord(
+                    Access(*row[2:8]), row[8], from_microseconds(row[9]), from_microseconds(row[10])
+                )
+                for row in rows
+            ),
+            following,
+        )
 
     @contextlib.contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
@@ -95,80 +210,7 @@ class Reader:
                 self._idle.append(connection)
 
 
-class _Request:
-    """A page of one table, but for its filters. Rows begin with their key: time and sequence."""
-
-    def __init__(
-        self,
-        table: str,
-        columns: str,
-        since: datetime | None,
-        until: datetime | None,
-        cursor: str | None,
-        limit: int,
-    ) -> None:
-        if limit < 1:
-            raise Rejected(f"A page cannot have {limit} rows: ask for at least one.")
-        self._table = table
-        self._columns = columns
-        self._limit = limit
-        self._conditions: list[str] = []
-        self._values: list[object] = []
-        for comparison, time in ((">=", since), ("<", until)):
-            if time is not None:
-                self._conditions.append(f"at {comparison} ?")
-                self._values.append(to_microseconds(time))
-        if cursor is not None:
-            self._conditions.append("(at, sequence) < (?, ?)")
-            self._values += _decode_cursor(table, cursor)
-
-    def rows(self, connection: sqlite3.Connection, filters: Filters) -> list[Row]:
-        """Fetch the page and one row more."""
-        given = [(column, value) for column, value in filters if value is not None]
-        # A `+` hides a column from the planner, which without statistics may pick a poor index.
-        conditions = [
-            f"{'+' if number else ''}{column} = ?" for number, (column, _) in enumerate(given)
-        ]
-        conditions += self._conditions
-        where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-        return connection.execute(
-            f"SELECT at, sequence, {self._columns} FROM {self._table} {where}"  # noqa: S608 (constant names; values are bound)
-            " ORDER BY at DESC, sequence DESC LIMIT ?",
-            (*(value for _, value in given), *self._values, self._limit + 1),
-        ).fetchall()
-
-    def rows_of_name(
-        self, connection: sqlite3.Connection, filters: Filters, name: str
-    ) -> list[Row]:
-        """Fetch the same for a hook's name, which several hooks may have had in turn."""
-        found: list[Row] = []
-        for (hook_id,) in connection.execute(
-            "SELECT hook_id FROM hook_names WHERE hook_name = ?", (name,)
-        ).fetchall():
-            of_hook = ((key, hook_id if key == "hook_id" else value) for key, value in filters)
-            found += self.rows(connection, (*of_hook, ("hook_name", name)))
-        found.sort(key=lambda row: (row[0], row[1]), reverse=True)
-        return found[: self._limit + 1]
-
-    def cut(self, rows: list[Row]) -> tuple[list[Row], str | None]:
-        """Return the page, and the cursor that continues it if there is more."""
-        page = rows[: self._limit]
-        if len(rows) <= self._limit:
-            return page, None
-        return page, _encode_cursor(self._table, *page[-1][:2])
-
-
-def _encode_cursor(table: str, at: int, sequence: int) -> str:
-    return base64.urlsafe_b64encode(f"{table}:{at}:{sequence}".encode()).decode().rstrip("=")
-
-
-def _decode_cursor(table: str, cursor: str) -> tuple[int, int]:
-    padded = cursor + "=" * (-len(cursor) % 4)
-    try:
-        text = base64.b64decode(padded.encode("ascii"), altchars=b"-_", validate=True).decode()
-    except ValueError:
-        text = ""
-    match = _CURSOR.match(text)
-    if match is None or match[1] != table:
-        raise Rejected("The cursor is not one that was returned for this list: begin anew.")
-    return int(match[2]), int(match[3])
+def _ids_of(connection: sqlite3.Connection, name: str) -> list[str]:
+    """Return the ids of all hooks that had a name."""
+    rows = connection.execute("SELECT hook_id FROM hook_names WHERE hook_name = ?", (name,))
+    return [hook_id for (hook_id,) in rows.fetchall()]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
-from app.application.views import ExecutionRecord, StoredLine
+from app.application.journal_views import ExecutionRecord, StoredLine
 from app.domain.outcomes import LogLine, OutcomeKind
 from app.domain.revisions import Position
 from app.sqlite_files import from_microseconds, to_microseconds
@@ -17,7 +17,7 @@ Row = tuple[Any, ...]
 
 EXECUTION_COLUMNS = (
     "invocation_id, at, trigger_id, hook_id, hook_name, commit_id, position, caller, kind, error,"
-    " queued_ms, ran_ms, total_ms, request_bytes, response_bytes"
+    " queued_ms, ran_ms, total_ms, request_bytes, response_bytes, error_class"
 )
 LINE_COLUMNS = "invocation_id, hook_id, at, level, stream, text"
 
@@ -42,6 +42,7 @@ def execution_row(execution: ExecutionRecord) -> Row:
         execution.total_ms,
         execution.request_bytes,
         execution.response_bytes,
+        execution.error_class,
     )
 
 

@@ -6,34 +6,21 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
 
-from app.application.ports import Clock
+from app.application.ports import Clock, Vault
 from app.domain.outcomes import LogLine
+from app.journal.accesses import AccessCounter, Counted, Key
 from app.journal.buffer import Batch, Buffer, Signals
-from app.journal.database import open_for_writing
 from app.journal.retention import Retention, prune_aged, prune_excess
-from app.journal.rows import (
-    EXECUTION_COLUMNS,
-    LINE_COLUMNS,
-    Row,
-    execution_row,
-    insert,
-    line_row,
-    storable,
-)
+from app.journal.store import OnStored, Store
 
 _LOG = logging.getLogger("hookledger.journal")
 
 _HOUSEKEEPING_SECONDS = 60.0
 _RETRY_SECONDS = 0.5
-_HOOK_ID, _HOOK_NAME = (EXECUTION_COLUMNS.split(", ").index(c) for c in ("hook_id", "hook_name"))
-_UNSTORABLE = (TypeError, ValueError, OverflowError, AttributeError, sqlite3.ProgrammingError)
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +31,7 @@ class Counters:
     stored_lines: int = 0
     dropped_executions: int = 0
     dropped_lines: int = 0
+    accesses: int = 0
 
 
 class Writer:
@@ -54,9 +42,12 @@ class Writer:
         path: Path,
         buffer: Buffer,
         signals: Signals,
+        accesses: AccessCounter,
         clock: Clock,
         flush_interval: float,
         retention: Retention,
+        vault: Vault | None,
+        on_stored: OnStored,
     ) -> None:
         self._path = path
         self._buffer = buffer
@@ -64,14 +55,16 @@ class Writer:
         self._clock = clock
         self._flush_interval = flush_interval
         self._retention = retention
-        self._connection = open_for_writing(path)
+        self._accesses = accesses
+        self._on_stored = on_stored
+        self._stored = Store(path, clock, vault, round(flush_interval * 1000))
+        self._connection = self._stored.connection
         self._settled = threading.Condition()
         self._ticket = 0
         self._counters = Counters()
         self._give_up = threading.Event()
         self._closing = False
         self._pruned_at = float("-inf")
-        self._known_names: set[Row] = set()
         # Daemon: a server that dies without closing must not hang on its journal.
         self._thread = threading.Thread(target=self._run, name="journal-writer", daemon=True)
         self._thread.start()
@@ -106,27 +99,27 @@ class Writer:
                 unfinished = self._forget()
             self._write()
         finally:
-            self._connection.close()
+            self._stored.close()
 
     def _write(self) -> None:
         # Cleared before the taking: what is added after it sets them again.
         self._signals.filled.clear()
         self._signals.hurry.clear()
-        batch = self._buffer.take()
+        batch, noted = self._buffer.take(), self._accesses.take()
         try:
-            if not batch.is_empty:
-                self._store_stubbornly(self._with_notices(batch))
+            if noted or not batch.is_empty:
+                self._store_stubbornly(self._with_notices(batch), noted)
         except Exception:  # noqa: BLE001 (without this thread every later record is lost too)
             self._lose(batch, "of an unforeseen error")
         with self._settled:
             self._ticket = batch.ticket
             self._settled.notify_all()
 
-    def _store_stubbornly(self, batch: Batch) -> None:
+    def _store_stubbornly(self, batch: Batch, noted: Mapping[Key, Counted]) -> None:
         failing = False
         while True:
             try:
-                self._store(batch)
+                self._store(batch, noted)
             except sqlite3.Error as error:
                 if not failing:
                     _LOG.error("The journal %s cannot be written, trying on: %s", self._path, error)
@@ -139,71 +132,20 @@ class Writer:
                     _LOG.warning("The journal %s can be written again.", self._path)
                 return
 
-    def _store(self, batch: Batch) -> None:
-        executions = self._convert(execution_row, batch.executions)
-        lines = self._convert(line_row, batch.lines)
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            unstorable_executions = self._insert("executions", EXECUTION_COLUMNS, executions)
-            unstorable_lines = self._insert("log_lines", LINE_COLUMNS, lines)
-            names = self._insert_names(executions)
-            self._connection.execute("COMMIT")
-        except BaseException:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-            raise
-        self._known_names |= names
-        stored_executions = len(executions) - unstorable_executions
-        stored_lines = len(lines) - unstorable_lines
+    def _store(self, batch: Batch, noted: Mapping[Key, Counted]) -> None:
+        stored = self._stored.store(batch, noted)
         counters = self._counters
-        self._counters = Counters(
-            counters.stored_executions + stored_executions,
-            counters.stored_lines + stored_lines,
-            counters.dropped_executions + len(batch.executions) - stored_executions,
-            counters.dropped_lines + len(batch.lines) - stored_lines,
+        self._counters = replace(
+            counters,
+            stored_executions=counters.stored_executions + len(stored.executions),
+            stored_lines=counters.stored_lines + len(stored.lines),
+            dropped_executions=counters.dropped_executions
+            + len(batch.executions)
+            - len(stored.executions),
+            dropped_lines=counters.dropped_lines + len(batch.lines) - len(stored.lines),
+            accesses=counters.accesses + sum(each.count for each in noted.values()),
         )
-
-    def _insert(self, table: str, columns: str, rows: Sequence[Row]) -> int:
-        """Insert all rows, or at least all that can be; return how many cannot."""
-        self._connection.execute("SAVEPOINT rows")
-        try:
-            insert(self._connection, table, columns, rows)
-        except _UNSTORABLE:
-            self._connection.execute("ROLLBACK TO rows")
-        else:
-            return 0
-        unstorable = 0
-        for row in rows:
-            try:
-                insert(self._connection, table, columns, [storable(row)])
-            except _UNSTORABLE:
-                unstorable += 1
-        if unstorable:
-            _LOG.error("%d rows of %s hold values that cannot be stored.", unstorable, table)
-        return unstorable
-
-    def _insert_names(self, executions: Sequence[Row]) -> set[Row]:
-        """Remember which hooks had which names; return the pairs that were new."""
-        pairs = {(row[_HOOK_NAME], row[_HOOK_ID]) for row in executions} - self._known_names
-        self._connection.executemany(
-            "INSERT OR IGNORE INTO hook_names VALUES (?, ?)",
-            [storable(pair) for pair in pairs if None not in pair],
-        )
-        return pairs
-
-    @staticmethod
-    def _convert(to_row: Callable[[T], Row], items: Sequence[T]) -> list[Row]:
-        try:
-            return [to_row(item) for item in items]
-        except _UNSTORABLE:
-            pass
-        rows = []
-        for item in items:
-            try:
-                rows.append(to_row(item))
-            except _UNSTORABLE:
-                _LOG.exception("A %s that is not one was dropped.", type(item).__name__)
-        return rows
+        self._on_stored(stored)
 
     def _with_notices(self, batch: Batch) -> Batch:
         """Count what was dropped, and say so where people will look for it."""

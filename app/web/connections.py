@@ -25,6 +25,9 @@ class PatientProtocol(HttpToolsProtocol):
     request_seconds = 60.0
     """For the whole request, body included."""
 
+    drain_seconds = 1.0
+    """At the server's end: for the other side to read some of what is written already."""
+
     _due = math.inf
     """When the request that is arriving must be here, or the next one begin."""
     _rests = False
@@ -68,6 +71,11 @@ class PatientProtocol(HttpToolsProtocol):
         self._rests = True
         self._due = self.loop.time() + self.timeout_keep_alive
 
+    def shutdown(self) -> None:
+        """Answer what was asked, and close; but wait for nobody who does not read (uvicorn)."""
+        super().shutdown()
+        self.loop.call_later(self.drain_seconds, self._begin_cut)
+
     def begin_patience(self) -> None:
         """Wait for the head of a request."""
         self._rests = False
@@ -80,6 +88,15 @@ class PatientProtocol(HttpToolsProtocol):
     def end_patience(self) -> None:
         """Wait for nothing."""
         self._due = math.inf
+
+    def _begin_cut(self) -> None:
+        before = self.transport.get_write_buffer_size()
+        if before:
+            self.loop.call_later(self.drain_seconds, self._cut_off, before)
+
+    def _cut_off(self, before: int) -> None:
+        if self.transport.get_write_buffer_size() >= before:
+            self.transport.abort()
 
     def _look(self) -> None:
         left = self._due - self.loop.time()

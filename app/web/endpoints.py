@@ -9,9 +9,10 @@ from typing import Any, Literal
 
 from starlette.responses import Response
 
+from app.application.journal_views import Access, AccessKind
 from app.application.views import ActiveTable, ClientRow
 from app.domain.revisions import Position
-from app.web.limits import BODY_LIMIT
+from app.web.limits import BODY_LIMIT, Headers
 from app.web.parameters import Parameter
 from app.web.services import WebServices
 
@@ -82,10 +83,22 @@ class Inquiry:
     path: Mapping[str, str]
     """Parts of the path."""
     body: bytes
-    client: ClientRow | None
-    """Who calls; None where anybody may."""
     openapi: bytes
     """The OpenAPI document as JSON."""
+    client: ClientRow | None = None
+    """Who calls; None where anybody may."""
+    headers: Headers = ()
+    address: str = ""
+    """Where it comes from, as ``rate_limits.address_of`` says it."""
+    route: str = ""
+    """Method and path of the operation."""
+
+    def note(self, kind: AccessKind, subject: str) -> None:
+        """Note that the caller sees what not everybody may see."""
+        client = self.client.id if self.client is not None else ""
+        self.services.access.note(
+            Access(kind, client, address=self.address, route=self.route, subject=subject)
+        )
 
 
 Handle = Callable[[Inquiry], Awaitable[Response]]

@@ -18,12 +18,14 @@ from app.application.ports import HookTable
 from app.application.views import ActiveTable, ClientRow
 from app.domain.errors import HookledgerError, Rejected
 from app.domain.revisions import Position
+from app.web.access import note_denied
 from app.web.auth import admit
 from app.web.endpoints import Endpoint, Inquiry
 from app.web.errors import Disconnected, NoRoute, NotReached, WrongMethod
 from app.web.limits import min_position, read_body
 from app.web.parameters import parse_query
 from app.web.problems import place, problem_answer, unexpected_answer
+from app.web.rate_limits import address_of
 from app.web.services import WebServices
 
 _log = logging.getLogger("hookledger.web")
@@ -59,6 +61,8 @@ class Exchange:
         except Disconnected:
             return
         except HookledgerError as error:
+            services = self._services
+            note_denied(services.access, services.hooks.table, self._operation, scope, error)
             response = problem_answer(error, scope)
         except Exception as error:  # noqa: BLE001 (whatever it is, the caller gets a problem)
             response = unexpected_answer(error, scope)
@@ -81,8 +85,11 @@ class Exchange:
                 values=values,
                 path=scope["path_params"],
                 body=body,
-                client=client,
                 openapi=self._openapi,
+                client=client,
+                headers=scope["headers"],
+                address=address_of(scope),
+                route=f"{operation.method} {operation.path}",
             )
         )
         if operation.positioned:

@@ -114,6 +114,8 @@ def trigger_members(contract: TriggerContract, row: TriggerRow | None) -> dict[s
         "on_error": contract.on_error,
         "parameters": contract.parameters,
         "example": contract.example,
+        "record": contract.record,
+        "mask": contract.mask,
         "payload_schema": contract.payload_schema,
         "result_schema": contract.result_schema,
         "owner": row.owner if row is not None else None,

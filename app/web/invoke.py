@@ -21,6 +21,7 @@ from app.application.run_draft import shown_request
 from app.domain.errors import HookledgerError, Rejected, Unauthenticated
 from app.domain.outcomes import LogLine, Outcome, OutcomeKind
 from app.domain.revisions import Position
+from app.web.access import note_denied
 from app.web.auth import admit, bearer_token
 from app.web.endpoints import JSON, Answered, Operation
 from app.web.errors import Disconnected
@@ -108,6 +109,7 @@ class InvokeEndpoint:
 
     def __init__(self, services: WebServices) -> None:
         self._hooks = services.hooks
+        self._access = services.access
         self._invoke = services.invoker.invoke
         self._may_invoke = services.invoker.may_invoke
 
@@ -122,6 +124,7 @@ class InvokeEndpoint:
         except Disconnected:
             return
         except HookledgerError as error:
+            note_denied(self._access, self._hooks.table, INVOKE, scope, error)
             reply = _reply(problem_answer(error, scope))
         else:
             reply = await self.answer(question, body, started)

@@ -8,18 +8,13 @@ from typing import Any, get_args
 
 from starlette.responses import Response
 
-from app.application.views import (
-    ActiveTable,
-    ExecutionQuery,
-    ExecutionRecord,
-    LogQuery,
-    StoredLine,
-)
+from app.application.journal_views import ExecutionQuery, ExecutionRecord, LogQuery, StoredLine
+from app.application.views import ActiveTable
 from app.domain.errors import Problem, Rejected
 from app.domain.outcomes import Level, OutcomeKind
 from app.web.endpoints import JSON, Answered, Endpoint, Inquiry, Operation
 from app.web.formats import json_answer
-from app.web.parameters import CURSOR, LIMIT, SINCE, UNTIL, choice, text
+from app.web.parameters import CURSOR, LIMIT, SINCE, UNTIL, Parameter, choice, text
 
 _ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}\Z")
 
@@ -35,6 +30,9 @@ async def list_invocations(inquiry: Inquiry) -> Response:
         invocation_id=values["invocation"],
         since=values["since"],
         until=values["until"],
+        caller=values["caller"],
+        min_ms=values["min_ms"],
+        text=values["text"],
     )
     page = await inquiry.services.read(
         partial(
@@ -53,7 +51,7 @@ async def list_lines(inquiry: Inquiry) -> Response:
     values = inquiry.values
     query = LogQuery(
         invocation_id=values["invocation"],
-        hook=_hook_id(inquiry.table, values["hook"]),
+        hook=hook_id_of(inquiry.table, values["hook"]),
         level=values["level"],
         since=values["since"],
         until=values["until"],
@@ -67,7 +65,7 @@ async def list_lines(inquiry: Inquiry) -> Response:
 
 
 def record_members(record: ExecutionRecord) -> dict[str, Any]:
-    """Choose what is shown of an invocation: sizes and times, never payload or result."""
+    """Choose what is shown of a run: sizes and times, never payload or result."""
     return {
         "invocation_id": record.invocation_id,
         "at": record.at,
@@ -78,6 +76,7 @@ def record_members(record: ExecutionRecord) -> dict[str, Any]:
         "position": record.position,
         "caller": record.caller,
         "kind": record.kind,
+        "error_class": record.error_class,
         "error": record.error,
         "queued_ms": record.queued_ms,
         "ran_ms": record.ran_ms,
@@ -101,7 +100,7 @@ def line_members(stored: StoredLine) -> dict[str, Any]:
     }
 
 
-def _hook_id(table: ActiveTable, name_or_id: str | None) -> str | None:
+def hook_id_of(table: ActiveTable, name_or_id: str | None) -> str | None:
     """Return the id, by which lines are kept; a deleted hook must be asked for by it."""
     if name_or_id is None or _ULID.match(name_or_id):
         return name_or_id
@@ -112,6 +111,18 @@ def _hook_id(table: ActiveTable, name_or_id: str | None) -> str | None:
     return hook.id
 
 
+def _milliseconds(given: str) -> float:
+    if not re.fullmatch(r"[0-9]{1,7}(\.[0-9]{1,6})?", given):
+        raise ValueError("must be a number of milliseconds, such as 250 or 0.5")
+    return float(given)
+
+
+_MIN_MS = Parameter(
+    "min_ms",
+    "Only those that took at least so many milliseconds, from request to answer.",
+    {"type": "number", "minimum": 0},
+    _milliseconds,
+)
 _INVOCATION = text("invocation", "Id of an invocation, from `Hookledger-Invocation`.")
 _POSITION = ("Hookledger-Position",)
 
@@ -122,7 +133,11 @@ ENDPOINTS = (
             method="GET",
             path="/v1/invocations",
             summary="List execution records",
-            description="Newest first; filters are combined. Written within 0.2 s of the answer.",
+            description=(
+                "Newest first; filters are combined. Written within 0.2 s of the answer. With "
+                "`min_ms`, `text` or `kind=succeeded` a page may hold less than `limit` and yet "
+                "have a `next`."
+            ),
             group="Journal",
             scope="read:invocations",
             positioned=True,
@@ -131,6 +146,9 @@ ENDPOINTS = (
                 text("hook", "Id of a hook, or a name it had."),
                 text("commit", "The commit that ran: its full id."),
                 choice("kind", "How it ended.", tuple(kind.value for kind in OutcomeKind)),
+                text("caller", "Id of the client that called; `queue` for deliveries."),
+                _MIN_MS,
+                text("text", "A part of the error's sentence."),
                 _INVOCATION,
                 SINCE,
                 UNTIL,

@@ -17,6 +17,7 @@ from app.application.issue_tokens import IssuedToken, TokenRequest
 from app.domain.clients import SCOPES
 from app.domain.errors import HookledgerError, Rejected
 from app.domain.tokens import CLIENT_CREDENTIALS, ExchangeUnavailable, TokenRefused
+from app.web.access import note_token_denied
 from app.web.endpoints import FORM, JSON, Answered, Endpoint, Inquiry, Operation
 from app.web.errors import Disconnected, TooLarge, TooManyRequests
 from app.web.exchange import note, reply
@@ -76,6 +77,7 @@ class TokenEndpoint:
     def __init__(self, services: WebServices) -> None:
         self._tokens = services.tokens
         self._buckets = services.limits.tokens
+        self._access, self._hooks = services.access, services.hooks
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
@@ -85,7 +87,7 @@ class TokenEndpoint:
             request = token_request(scope["headers"], body)
             if self._buckets is not None:
                 self._charge(self._buckets, request, scope)
-            response = _issued(await self._tokens.issue(request))
+            response = _issued(await self._issue(request, scope))
         except Disconnected:
             return
         except TooManyRequests as error:
@@ -102,6 +104,14 @@ class TokenEndpoint:
             await reply(response, scope, receive, send)
         finally:
             note(scope, response.status_code, started, None)
+
+    async def _issue(self, request: TokenRequest, scope: Scope) -> IssuedToken:
+        try:
+            return await self._tokens.issue(request)
+        except TokenRefused as error:
+            table, client_id = self._hooks.table, request.client_id
+            note_token_denied(self._access, table, ISSUE_TOKEN, scope, error, client_id)
+            raise
 
     def _charge(self, buckets: Buckets, request: TokenRequest, scope: Scope) -> None:
         allowance = buckets.take(f"{request.client_id[:_ID_LENGTH]} {address_of(scope)}")

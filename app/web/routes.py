@@ -14,11 +14,14 @@ from starlette.routing import Route, Router, compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.web import (
+    access,
     commits,
     history,
     hooks,
+    invocations,
     journal,
     keys,
+    log_stream,
     oauth,
     operations,
     runner,
@@ -51,6 +54,9 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *commits.ENDPOINTS,
     *sync_actions.ENDPOINTS,
     *journal.ENDPOINTS,
+    *log_stream.ENDPOINTS,
+    *invocations.ENDPOINTS,
+    *access.ENDPOINTS,
     *oauth.ENDPOINTS,
     *keys.ENDPOINTS,
     *operations.ENDPOINTS,

@@ -11,8 +11,10 @@ from typing import get_args
 
 from app.domain.definitions import Mode, OnError
 from app.domain.outcomes import Language, Level, OutcomeKind
+from app.domain.recording import RecordMode
 from app.web.commit_schemas import COMMIT_SCHEMAS
 from app.web.history_schemas import HISTORY_SCHEMAS
+from app.web.journal_schemas import JOURNAL_SCHEMAS
 from app.web.oauth_schemas import OAUTH_SCHEMAS
 from app.web.schema_parts import (
     COMMIT,
@@ -130,6 +132,8 @@ SCHEMAS: Mapping[str, Schema] = {
             "example": OBJECT | {"description": "A payload."},
             "payload_schema": or_null(OBJECT) | {"description": "JSON Schema, if it has one."},
             "result_schema": or_null(OBJECT) | {"description": "JSON Schema, if it has one."},
+            "record": words(get_args(RecordMode)) | {"description": "Whether payloads are kept."},
+            "mask": list_of(TEXT) | {"description": "What is masked in them, beside the usual."},
             "owner": or_null(TEXT) | {"description": "Who defines it; null: it is Auth0's."},
             "enabled_hooks": list_of(TEXT) | {"description": "Ids, in order."},
             "position": POSITION,
@@ -162,26 +166,6 @@ SCHEMAS: Mapping[str, Schema] = {
         {**_HOOK, "script": TEXT, "script_sha256": TEXT, "as_of": POSITION}
     ),
     "Complaint": _COMPLAINT,
-    "Invocations": object_of({"invocations": list_of(reference("Invocation")), "next": NEXT}),
-    "Invocation": object_of(
-        {
-            "invocation_id": TEXT,
-            "at": TIME,
-            "trigger": TEXT,
-            "hook_id": or_null(TEXT),
-            "hook_name": or_null(TEXT),
-            "commit": COMMIT,
-            "position": POSITION,
-            "caller": TEXT | {"description": "Id of a client, or `queue`."},
-            "kind": words(OutcomeKind),
-            "error": or_null(TEXT),
-            "queued_ms": NUMBER,
-            "ran_ms": NUMBER,
-            "total_ms": NUMBER,
-            "request_bytes": COUNT,
-            "response_bytes": COUNT,
-        }
-    ),
     "Lines": object_of({"lines": list_of(reference("Line")), "next": NEXT}),
     "Line": object_of(
         {
@@ -212,5 +196,6 @@ SCHEMAS: Mapping[str, Schema] = {
     **WEBHOOK_SCHEMAS,
     **SYNC_SCHEMAS,
     **HISTORY_SCHEMAS,
+    **JOURNAL_SCHEMAS,
 }
 """Every schema, by name."""

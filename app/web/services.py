@@ -11,7 +11,9 @@ import anyio
 import anyio.to_thread
 
 from app.application.accept_tokens import TokenDesk
+from app.application.access_ports import AccessLog
 from app.application.commit_files import FileCommitter
+from app.application.following import Live
 from app.application.hook_versions import PastVersion
 from app.application.hook_writer import HookWriter
 from app.application.invoke import Invoker
@@ -90,6 +92,8 @@ class WebServices:
     audit: AuditLog
     past: TimeTravel
     journal: Journal
+    live: Live
+    access: AccessLog
     tokens: TokenIssuer
     desk: TokenDesk
     limits: RateLimits

@@ -10,7 +10,8 @@ from functools import partial
 from starlette.responses import Response
 
 from app.application.contracts import contract_in
-from app.application.views import AuditQuery, ExecutionQuery, ExecutionRecord, HookRow
+from app.application.journal_views import ExecutionQuery, ExecutionRecord
+from app.application.views import AuditQuery, HookRow
 from app.domain.errors import NotFound
 from app.domain.outcomes import OutcomeKind
 from app.web.dashboard.hook_lookup import hook_of, is_ours, lacking

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-from app.application.views import ExecutionQuery, ExecutionRecord
+from app.application.journal_views import ExecutionQuery, ExecutionRecord
 from app.domain.outcomes import OutcomeKind
 from app.web.services import WebServices
 

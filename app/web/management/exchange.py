@@ -19,6 +19,7 @@ from app.application.views import ActiveTable, ClientRow
 from app.domain.aggregates import Meta
 from app.domain.errors import HookledgerError, Rejected
 from app.domain.revisions import Position
+from app.web.access import note_denied
 from app.web.auth import admit
 from app.web.endpoints import Operation
 from app.web.errors import Disconnected
@@ -102,6 +103,8 @@ class ManagementExchange:
         except Disconnected:
             return
         except HookledgerError as error:
+            services = self._services
+            note_denied(services.access, services.hooks.table, self._operation, scope, error)
             response = error_answer(error, scope)
         except Exception as error:  # noqa: BLE001 (whatever it is, the caller gets an answer)
             response = unexpected_answer(error, scope)

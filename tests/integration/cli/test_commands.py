@@ -236,7 +236,7 @@ def test_a_master_key_is_rotated_and_the_old_one_retired(hook: str) -> None:
 
 
 def test_nothing_was_invoked_and_nothing_is_dead() -> None:
-    assert as_json("invocations") == []
+    assert as_json("invocations", "list") == []
     assert as_json("queue", "list") == {"waiting": 0, "running": 0, "dead": []}
     assert run("logs").output == ""
 

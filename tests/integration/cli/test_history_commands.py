@@ -18,6 +18,7 @@ from app.cli.main import cli, main
 from app.domain.aggregates import Commit, Meta, recorded_as
 from app.domain.hooks import Hook
 from app.domain.names import HookName
+from app.domain.signers import Signer
 from app.domain.sources import Source
 
 SHAS = ("a" * 40, "b" * 40)
@@ -62,7 +63,8 @@ def lived(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def meta(sha: str) -> Meta:
-    commit = Commit(source="default", sha=sha, author="Ada", committer="Ada", signer="ada@x.org")
+    signer = Signer(method="ssh", fingerprint="SHA256:x", principal="ada@x.org")
+    commit = Commit(source="default", sha=sha, author="Ada", committer="Ada", signer=signer)
     return Meta(actor="source:default", origin="git", commit=commit)
 
 
@@ -132,7 +134,7 @@ def test_filters_reach_the_log_from_the_command_line() -> None:
     )  # fmt: skip
     events = json.loads(result.stdout)
     assert [event["type"] for event in events] == ["hook.created", "hook.script_changed"]
-    assert events[0]["signer"] == {"principal": "ada@x.org"}
+    assert events[0]["signer"] == {"principal": "ada@x.org", "fingerprint": "SHA256:x"}
 
 
 @pytest.mark.parametrize("style", ["json", "ndjson", "csv"])

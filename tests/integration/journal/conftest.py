@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from app.application.views import ExecutionRecord
+from app.application.journal_views import ExecutionRecord
 from app.domain.outcomes import LogLine, OutcomeKind
 from app.domain.revisions import Position
 from app.journal.sqlite import SqliteJournal

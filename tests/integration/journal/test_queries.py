@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
-from app.application.views import ExecutionQuery, ExecutionRecord, LogQuery, StoredLine
+from app.application.journal_views import ExecutionQuery, ExecutionRecord, LogQuery, StoredLine
 from app.domain.errors import Rejected, Stalled
 from app.domain.outcomes import Level, LogLine, OutcomeKind
 from app.journal.sqlite import SqliteJournal

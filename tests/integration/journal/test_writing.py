@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
+from app.application.journal_views import ExecutionQuery, ExecutionRecord, LogQuery
 from app.application.ports import Journal
-from app.application.views import ExecutionQuery, ExecutionRecord, LogQuery
 from app.domain.errors import Stalled, Transient
 from app.domain.outcomes import LogLine, OutcomeKind
 from app.journal.database import open_for_writing
@@ -108,8 +108,17 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
     child = subprocess.run([sys.executable, "-c", program], timeout=60)
     assert child.returncode == -9
-    lines = stored_lines(open_journal())
+    gap, *lines = stored_lines(open_journal())
     assert [each.text for each in lines] == [str(number) for number in reversed(range(1000))]
+    assert (gap.at, gap.level) == (lines[0].at, "warning")
+    assert "up to 60000 ms of records and log lines may be missing" in gap.text
+
+
+def test_a_journal_that_was_closed_has_no_gap(open_journal: Open, line: MakeLine) -> None:
+    first = open_journal()
+    first.log(line())
+    first.close()
+    assert len(stored_lines(open_journal())) == 1
 
 
 def test_recording_never_waits_for_a_locked_file(

@@ -10,17 +10,8 @@ from typing import Any
 import pytest
 
 from app.application.invoke import Invoker
-from app.application.views import (
-    ActiveTable,
-    Delivery,
-    ExecutionQuery,
-    ExecutionRecord,
-    HookRow,
-    LogQuery,
-    Page,
-    StoredLine,
-    TriggerRow,
-)
+from app.application.journal_views import ExecutionQuery, ExecutionRecord, LogQuery, StoredLine
+from app.application.views import ActiveTable, Delivery, HookRow, Page, TriggerRow
 from app.domain.errors import HookledgerError, NotFound, Problem
 from app.domain.outcomes import Call, HookVersion, LogLine, Outcome, OutcomeKind, ScriptToCheck
 from app.domain.packages import PackageSet

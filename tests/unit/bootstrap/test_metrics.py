@@ -8,7 +8,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.application.views import ExecutionRecord
+from app.application.journal_views import ExecutionRecord
 from app.bootstrap.metrics import CountingJournal, expose
 from app.domain.outcomes import OutcomeKind
 from app.domain.revisions import Position

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.application.views import ExecutionRecord
+from app.application.journal_views import ExecutionRecord
 from app.domain.outcomes import LogLine, OutcomeKind
 from app.domain.revisions import Position
 from app.journal.buffer import Buffer, Signals

@@ -21,10 +21,28 @@ from referencing.jsonschema import DRAFT202012
 
 from app.application.accept_tokens import TokenDesk
 from app.application.commit_files import FileCommitter
+from app.application.following import open_live
 from app.application.hook_versions import versions_of
 from app.application.hook_writer import HookWriter
 from app.application.invoke import Invoker
 from app.application.issue_tokens import TokenIssuer, TokenPolicy
+from app.application.journal_views import (
+    Access,
+    AccessQuery,
+    AccessRecord,
+    ExecutionQuery,
+    ExecutionRecord,
+    Latency,
+    LogQuery,
+    Recording,
+    Stats,
+    StatsGroup,
+    StatsPoint,
+    StatsQuery,
+    StoredExecution,
+    StoredLine,
+    Tally,
+)
 from app.application.ledger import Ledger
 from app.application.manage_clients import hash_credential
 from app.application.preview_plan import Preview
@@ -41,12 +59,8 @@ from app.application.views import (
     CountBy,
     Counts,
     Delivery,
-    ExecutionQuery,
-    ExecutionRecord,
     HookRow,
-    LogQuery,
     Page,
-    StoredLine,
     TriggerRow,
 )
 from app.domain.aggregates import Meta
@@ -212,6 +226,8 @@ class FakeJournal:
     records: list[ExecutionRecord] = field(default_factory=list)
     stored: list[StoredLine] = field(default_factory=list)
     asked: list[tuple[ExecutionQuery | LogQuery, str | None, int]] = field(default_factory=list)
+    recorded: list[Recording] = field(default_factory=list)
+    asked_stats: list[StatsQuery] = field(default_factory=list)
 
     def record(self, execution: ExecutionRecord) -> None:
         self.records.insert(0, execution)
@@ -229,6 +245,48 @@ class FakeJournal:
     def lines(self, query: LogQuery, *, cursor: str | None, limit: int) -> Page[StoredLine]:
         self.asked.append((query, cursor, limit))
         return Page(tuple(self.stored[:limit]), None)
+
+    def lines_after(self, sequence: int, limit: int) -> Sequence[StoredLine]:
+        later = sorted((one for one in self.stored if one.sequence > sequence), key=_number)
+        return later[:limit]
+
+    def executions_after(self, sequence: int, limit: int) -> Sequence[StoredExecution]:
+        oldest_first = enumerate(reversed(self.records), start=1)
+        return [StoredExecution(n, one) for n, one in oldest_first if n > sequence][:limit]
+
+    def newest(self) -> tuple[int, int]:
+        return len(self.records), max(map(_number, self.stored), default=0)
+
+    def recordings(self, invocation_id: str) -> Sequence[Recording]:
+        return [one for one in self.recorded if one.invocation_id == invocation_id]
+
+    def is_recorded(self, invocation_id: str) -> bool:
+        return bool(self.recordings(invocation_id))
+
+    def stats(self, query: StatsQuery) -> Stats:
+        self.asked_stats.append(query)
+        nothing = Tally({}, Latency(None, None, None), Latency(None, None, None))
+        one = Tally({OutcomeKind.ERRORED: 1}, Latency(2, 3, 4), Latency(1, 2, 3))
+        group = StatsGroup(PRE, "01J", "a-hook", "c" * 40, one)
+        point = StatsPoint(query.since, nothing)
+        return Stats(query.since, query.until, 60, one, (group,), (point,))
+
+
+def _number(stored: StoredLine) -> int:
+    return stored.sequence
+
+
+@dataclass
+class FakeAccessLog:
+    noted: list[Access] = field(default_factory=list)
+    asked: list[AccessQuery] = field(default_factory=list)
+
+    def note(self, access: Access) -> None:
+        self.noted.append(access)
+
+    def accesses(self, query: AccessQuery, *, cursor: str | None, limit: int) -> Page[AccessRecord]:
+        self.asked.append(query)
+        return Page(tuple(AccessRecord(one, 1, NOW, NOW) for one in self.noted[:limit]), None)
 
 
 @dataclass
@@ -393,6 +451,7 @@ class Site:
     packages: FakePackages
     audit: FakeAuditLog
     journal: FakeJournal
+    access: FakeAccessLog
     queue: FakeQueue
     gitops: FakeGitOps
     signer: FakeSigner
@@ -506,6 +565,14 @@ def _site() -> Site:
         clock=lambda: NOW,
         new_id=lambda: next(ids),
     )
+    access = FakeAccessLog()
+
+    def trigger_of(hook_id: str) -> str | None:
+        hook = hooks.table.hooks.get(hook_id)
+        return hook.trigger if hook is not None else None
+
+    live = open_live(trigger_of, most=3, most_of_a_client=2)
+    live.end()  # a stream that ends can be looked at whole
     signer = FakeSigner()
     policy = TokenPolicy(
         issuer="http://site/",
@@ -545,6 +612,8 @@ def _site() -> Site:
         audit=audit,
         past=TimeTravel(history, audit, lambda: NOW, lambda _position, _timeout: True),
         journal=journal,
+        live=live,
+        access=access,
         sync=gitops,
         committers={"default": gitops.committer()},
         readiness=lambda: Readiness(tuple(checks)),
@@ -561,7 +630,18 @@ def _site() -> Site:
         clock=lambda: NOW,
     )
     made = Site(
-        hooks, runner, packages, audit, journal, queue, gitops, signer, services, checks, history
+        hooks,
+        runner,
+        packages,
+        audit,
+        journal,
+        access,
+        queue,
+        gitops,
+        signer,
+        services,
+        checks,
+        history,
     )
     made.let_in(TOKEN, *SCOPES)
     return made

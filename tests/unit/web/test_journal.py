@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.application.views import ExecutionQuery, ExecutionRecord, LogQuery, StoredLine
+from app.application.journal_views import ExecutionQuery, ExecutionRecord, LogQuery, StoredLine
 from app.domain.outcomes import LogLine, OutcomeKind
 from app.domain.revisions import Position
 

@@ -1,0 +1,243 @@
+"""Live logs and live invocations: Server-Sent Events (WHATWG HTML, section 9.2).
+
+A stream begins with ``open``, whose id is the place to resume from, and then holds an event for
+each line or record, with its number as id: a client that comes back with ``Last-Event-ID`` misses
+nothing that is still stored. ``gap`` says what it misses; ``end`` says why nothing more comes. A
+line that begins with ``:`` is there to keep the connection alive.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Any, TypeVar, get_args
+
+from starlette.responses import Response, StreamingResponse
+
+from app.application.following import (
+    ExecutionFilter,
+    Gap,
+    LineFilter,
+    StoredItems,
+    follow,
+)
+from app.application.journal_views import StoredExecution, StoredLine
+from app.application.live import Feed, Numbered
+from app.application.ports import Journal
+from app.domain.errors import Forbidden, HookledgerError, Problem, Rejected, Unauthenticated
+from app.domain.outcomes import Level, OutcomeKind
+from app.web.auth import admit
+from app.web.endpoints import Answered, Endpoint, Inquiry, Operation
+from app.web.formats import json_text
+from app.web.journal import hook_id_of, line_members, record_members
+from app.web.limits import only
+from app.web.parameters import Parameter, choice, text
+
+EVENTS = "text/event-stream"
+SCOPE = "read:invocations"
+TICK_SECONDS = 1.0
+"""How often a silent stream looks whether its token is still good."""
+HEARTBEAT_SECONDS = 15.0
+"""Proxies close what is silent for a minute, some for half of one."""
+RETRY_MILLISECONDS = 2_000
+"""How long clients are asked to wait before they come back."""
+
+N = TypeVar("N", bound=Numbered)
+
+_NUMBER = re.compile(r"[0-9]{1,18}\Z")
+
+
+async def stream_lines(inquiry: Inquiry) -> Response:
+    """Answer log lines as they are stored."""
+    values = inquiry.values
+    wanted = LineFilter(
+        invocation_id=values["invocation"],
+        hook_id=hook_id_of(inquiry.table, values["hook"]),
+        trigger=values["trigger"],
+        level=values["level"],
+    )
+    services = inquiry.services
+    return _stream(inquiry, services.live.lines, wanted, _Lines(services.journal), _write_lines)
+
+
+async def stream_invocations(inquiry: Inquiry) -> Response:
+    """Answer execution records as they are stored."""
+    values = inquiry.values
+    wanted = ExecutionFilter(
+        trigger=values["trigger"],
+        hook_id=hook_id_of(inquiry.table, values["hook"]),
+        kind=OutcomeKind(values["kind"]) if values["kind"] is not None else None,
+        caller=values["caller"],
+    )
+    services = inquiry.services
+    stored = _Executions(services.journal)
+    return _stream(inquiry, services.live.executions, wanted, stored, _write_executions)
+
+
+class _Lines:
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self.after = journal.lines_after
+
+    def newest(self) -> int:
+        return self._journal.newest()[1]
+
+
+class _Executions:
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self.after = journal.executions_after
+
+    def newest(self) -> int:
+        return self._journal.newest()[0]
+
+
+def _stream(
+    inquiry: Inquiry,
+    feed: Feed[N],
+    wanted: LineFilter | ExecutionFilter,
+    stored: StoredItems[N],
+    write: Callable[[Sequence[N]], bytes],
+) -> Response:
+    after = _resumed_from(inquiry)
+    client = inquiry.client.id if inquiry.client is not None else ""
+    seats = inquiry.services.live.seats
+    seats.check(client)
+
+    async def events() -> AsyncIterator[bytes]:
+        with seats.sit(client):
+            begin = after
+            if begin is None:
+                begin = await inquiry.services.read(stored.newest)
+            yield b"retry: %d\n" % RETRY_MILLISECONDS + _event("open", {"after": begin}, begin)
+            last = time.monotonic()
+            reason = "shutdown"
+            following = follow(
+                feed,
+                wanted,
+                stored=stored,
+                read=inquiry.services.read,
+                after=begin,
+                tick=TICK_SECONDS,
+            )
+            try:
+                async for found in following:
+                    _admit_still(inquiry)
+                    if isinstance(found, Gap):
+                        yield _event("gap", {"dropped": found.dropped, "reason": found.reason})
+                    elif found is not None:
+                        yield found.written(write)
+                    elif time.monotonic() - last >= HEARTBEAT_SECONDS:
+                        yield b": still here\n\n"
+                    else:
+                        continue
+                    last = time.monotonic()
+            except (Unauthenticated, Forbidden):
+                reason = "token"
+            except HookledgerError:
+                reason = "error"
+            yield _event("end", {"reason": reason})
+
+    headers = {"x-accel-buffering": "no"}  # nginx would hold lines back
+    return StreamingResponse(events(), headers=headers, media_type=EVENTS)
+
+
+def _admit_still(inquiry: Inquiry) -> None:
+    """Raise unless the token is as good as it was; it may have expired or been revoked."""
+    admit(inquiry.services.hooks.table, inquiry.headers, SCOPE)
+
+
+def _resumed_from(inquiry: Inquiry) -> int | None:
+    """Return the number behind which the stream begins; the header wins, being the newer."""
+    header = only(inquiry.headers, b"last-event-id")
+    if header is None:
+        after: int | None = inquiry.values["after"]
+        return after
+    number = header.decode("latin-1")
+    if not _NUMBER.match(number):
+        message = "must be the id of an event of this stream"
+        raise Rejected(
+            "The stream cannot be resumed.", problems=[Problem(message, key="Last-Event-ID")]
+        )
+    return int(number)
+
+
+def _write_lines(lines: Sequence[StoredLine]) -> bytes:
+    return b"".join(_event("line", line_members(line), line.sequence) for line in lines)
+
+
+def _write_executions(executions: Sequence[StoredExecution]) -> bytes:
+    return b"".join(
+        _event("invocation", record_members(each.record), each.sequence) for each in executions
+    )
+
+
+def _event(name: str, data: Mapping[str, Any], number: int | None = None) -> bytes:
+    head = b"" if number is None else b"id: %d\n" % number
+    return b"%sevent: %s\ndata: %s\n\n" % (head, name.encode(), json_text(data))
+
+
+def _number(given: str) -> int:
+    if not _NUMBER.match(given):
+        raise ValueError("must be the id of an event of this stream")
+    return int(given)
+
+
+_AFTER = Parameter(
+    "after",
+    "Id of an event: begin behind it. `Last-Event-ID` does the same, and wins.",
+    {"type": "integer", "minimum": 0},
+    _number,
+)
+_DESCRIPTION = (
+    "Server-Sent Events. `id` is the place to resume from, with `Last-Event-ID` or `after`; "
+    "without either the stream begins now. `gap` says how many were dropped, because the reader "
+    "was too slow or came back too late; `end` that the server stops, or that the token expired or "
+    "was revoked."
+)
+
+ENDPOINTS = (
+    Endpoint(
+        Operation(
+            id="streamLogLines",
+            method="GET",
+            path="/v1/logs/stream",
+            summary="Follow what hooks write",
+            description=_DESCRIPTION,
+            group="Journal",
+            scope=SCOPE,
+            parameters=(
+                text("invocation", "Id of an invocation, from `Hookledger-Invocation`."),
+                text("hook", "Name of a hook, or its id."),
+                text("trigger", "Id of a trigger."),
+                choice("level", "Only lines of this level.", get_args(Level)),
+                _AFTER,
+            ),
+            answers={200: Answered("Events, without end.", {EVENTS: "Text"})},
+            problems=("transient",),
+        ),
+        stream_lines,
+    ),
+    Endpoint(
+        Operation(
+            id="streamInvocations",
+            method="GET",
+            path="/v1/invocations/stream",
+            summary="Follow finished invocations",
+            description=_DESCRIPTION,
+            group="Journal",
+            scope=SCOPE,
+            parameters=(
+                text("trigger", "Id of a trigger."),
+                text("hook", "Name of a hook, or its id."),
+                choice("kind", "How it ended.", tuple(kind.value for kind in OutcomeKind)),
+                text("caller", "Id of the client that called."),
+                _AFTER,
+            ),
+            answers={200: Answered("Events, without end.", {EVENTS: "Text"})},
+            problems=("transient",),
+        ),
+        stream_invocations,
+    ),
+)
