@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Generic, Protocol, TypeVar
 
 MOST_ITEMS = 2_000
@@ -139,12 +139,13 @@ class Feed(Generic[T]):
             reader.end()
         return reader
 
-    def publish(self, items: Sequence[T]) -> None:
-        """Hand over what was stored; costs nothing while nobody follows."""
+    def publish(self, items: Iterable[T]) -> None:
+        """Hand over what was stored; while nobody follows, the items are not looked at."""
         readers, loop = self._readers, self._loop
-        if not readers or not items or loop is None or loop.is_closed():
+        if not readers or loop is None:
             return
-        sorted_out = [(wanted, self._chunks(wanted, items)) for wanted in readers]
+        stored = list(items)
+        sorted_out = [(wanted, self._chunks(wanted, stored)) for wanted in readers]
         with contextlib.suppress(RuntimeError):  # the loop has closed meanwhile
             loop.call_soon_threadsafe(self._deliver, sorted_out)
 

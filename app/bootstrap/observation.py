@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from app.application.access_ports import AccessLog
 from app.application.following import Live, open_live
-from app.application.journal_views import Access
+from app.application.journal_views import Access, StoredExecution, StoredLine
 from app.application.ports import Vault
 from app.bootstrap.metrics import CountingJournal, LiveCollector
 from app.bootstrap.storage import Storage, open_journal
@@ -66,8 +66,8 @@ def open_observation(storage: Storage, registry: CollectorRegistry) -> Iterator[
     )
 
     def tell(stored: Stored) -> None:
-        live.lines.publish(stored.lines)
-        live.executions.publish(stored.executions)
+        live.lines.publish(StoredLine(*each) for each in stored.lines)
+        live.executions.publish(StoredExecution(*each) for each in stored.executions)
 
     with open_journal(settings, storage.vault, tell) as journal:
         recorder = CountingJournal(journal, registry)

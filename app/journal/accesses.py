@@ -12,11 +12,12 @@ import sqlite3
 import threading
 from dataclasses import dataclass
 
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
 from app.application.journal_views import Access
 from app.application.ports import Clock
 from app.journal.buffer import Signals
+from app.journal.rows import storable
 from app.sqlite_files import to_microseconds
 
 MOST_A_MINUTE = 50
@@ -111,18 +112,7 @@ def store(connection: sqlite3.Connection, taken: dict[Key, Counted]) -> None:
         " ON CONFLICT (at, kind, client, address, route, reason, subject) DO UPDATE SET"
         " count = count + excluded.count, last_at = max(last_at, excluded.last_at)",
         [
-            (
-                at,
-                access.kind,
-                access.client,
-                access.address,
-                access.route,
-                access.reason,
-                access.subject,
-                counted.count,
-                counted.first_at,
-                counted.last_at,
-            )
-            for (at, access), counted in taken.items()
+            storable((at, *astuple(access), each.count, each.first_at, each.last_at))
+            for (at, access), each in taken.items()
         ],
     )

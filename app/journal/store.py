@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import msgspec
 
-from app.application.journal_views import Content, ExecutionRecord, StoredExecution, StoredLine
+from app.application.journal_views import Content, ExecutionRecord
 from app.application.ports import Clock, Vault
 from app.domain.errors import HookledgerError
 from app.domain.outcomes import LogLine
@@ -46,8 +46,9 @@ T = TypeVar("T")
 class Stored:
     """What a transaction stored."""
 
-    executions: tuple[StoredExecution, ...]
-    lines: tuple[StoredLine, ...]
+    executions: Sequence[tuple[int, ExecutionRecord]]
+    """Each with its number."""
+    lines: Sequence[tuple[int, LogLine]]
 
 
 OnStored = Callable[[Stored], None]
@@ -85,20 +86,15 @@ class Store:
         self.connection.execute("BEGIN IMMEDIATE")
         try:
             stored = Stored(
-                tuple(
-                    StoredExecution(sequence, record)
-                    for sequence, record in self._insert(
-                        "executions", EXECUTION_COLUMNS, executions
-                    )
-                ),
-                tuple(
-                    StoredLine(sequence, line)
-                    for sequence, line in self._insert("log_lines", LINE_COLUMNS, lines)
-                ),
+                self._insert("executions", EXECUTION_COLUMNS, executions),
+                self._insert("log_lines", LINE_COLUMNS, lines),
             )
-            names = self._insert_names([row for _, row in executions])
-            recorded = [each.record for each in stored.executions]
-            tallies.store(self.connection, recorded)
+            recorded = [record for _, record in stored.executions]
+            rows = [row for _, row in executions]
+            if len(recorded) < len(rows):  # some could not be stored
+                rows = [execution_row(record) for record in recorded]
+            names = self._insert_names(rows)
+            tallies.store(self.connection, rows)
             self._insert_contents(recorded)
             accesses.store(self.connection, dict(noted))
             self.connection.execute("COMMIT")

@@ -10,19 +10,31 @@ from __future__ import annotations
 import math
 import sqlite3
 from bisect import bisect_left
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from itertools import accumulate
+from operator import itemgetter
 from typing import TypeVar
 
 import msgspec
 
-from app.application.journal_views import ExecutionRecord, Latency, Tally
+from app.application.journal_views import Latency, Tally
 from app.domain.outcomes import OutcomeKind
-from app.sqlite_files import to_microseconds
+from app.journal.rows import EXECUTION_COLUMNS, Row
 
 MINUTE, HOUR = 60, 3600
-_SUBBUCKETS = 16
-_SECOND = 1_000_000
+_STEPS = 16
+"""Buckets an octave."""
+_SHORTEST = 0.001
+"""Milliseconds; in place of 0, which has no octave."""
+_MINUTE = 60_000_000
+_AT, _TRIGGER, _HOOK, _NAME, _COMMIT = map(
+    EXECUTION_COLUMNS.split(", ").index,
+    ("at", "trigger_id", "hook_id", "hook_name", "commit_id"),
+)
+_KIND, _TOTAL, _RAN = (
+    itemgetter(EXECUTION_COLUMNS.split(", ").index(name)) for name in ("kind", "total_ms", "ran_ms")
+)
 
 Key = tuple[int, int, str, str, str]
 """Width in seconds, beginning in microseconds, trigger, hook and commit (empty: none)."""
@@ -58,16 +70,16 @@ _encode = msgspec.msgpack.encode
 _decode = msgspec.msgpack.Decoder(Counts).decode
 
 
-def bucket_of(milliseconds: float) -> int:
-    """Return the number of a duration's bucket; those below a microsecond share one."""
-    mantissa, exponent = math.frexp(max(milliseconds, 0.001))
-    return exponent * _SUBBUCKETS + int((mantissa - 0.5) * 2 * _SUBBUCKETS)
+def buckets_of(durations: Iterable[float]) -> Counter[int]:
+    """Count durations, in milliseconds, by the numbers of their buckets."""
+    parts = map(math.frexp, [duration or _SHORTEST for duration in durations])
+    return Counter([exponent * _STEPS + int(part * 2 * _STEPS) for part, exponent in parts])
 
 
 def middle_of(bucket: int) -> float:
     """Return the middle of a bucket, in milliseconds."""
-    exponent, step = divmod(bucket, _SUBBUCKETS)
-    return math.ldexp(0.5 + (step + 0.5) / (2 * _SUBBUCKETS), exponent)
+    exponent, step = divmod(bucket - _STEPS, _STEPS)
+    return math.ldexp((_STEPS + step + 0.5) / (2 * _STEPS), exponent)
 
 
 def latency_of(buckets: Mapping[int, int]) -> Latency:
@@ -91,31 +103,9 @@ def _add(to: dict[K, int], counts: Mapping[K, int]) -> None:
         to[key] = to.get(key, 0) + count
 
 
-def count(executions: Iterable[ExecutionRecord]) -> tuple[dict[Key, Counts], dict[Key, str]]:
-    """Count records by minute and by hour; also return the hooks' names."""
-    counted: dict[Key, Counts] = {}
-    names: dict[Key, str] = {}
-    for record in executions:
-        minute = to_microseconds(record.at) // (MINUTE * _SECOND) * MINUTE * _SECOND
-        key = (MINUTE, minute, record.trigger, record.hook_id or "", record.commit or "")
-        counts = counted.get(key)
-        if counts is None:
-            counts = counted[key] = Counts()
-            names[key] = record.hook_name or ""
-        kind, total, ran = record.kind.value, bucket_of(record.total_ms), bucket_of(record.ran_ms)
-        counts.outcomes[kind] = counts.outcomes.get(kind, 0) + 1
-        counts.total[total] = counts.total.get(total, 0) + 1
-        counts.ran[ran] = counts.ran.get(ran, 0) + 1
-    for (_, minute, *of), counts in list(counted.items()):
-        hour = (HOUR, minute // (HOUR * _SECOND) * HOUR * _SECOND, *of)
-        counted.setdefault(hour, Counts()).merge(counts)  # type: ignore[arg-type]
-        names[hour] = names[MINUTE, minute, *of]  # type: ignore[index]
-    return counted, names
-
-
-def store(connection: sqlite3.Connection, executions: Iterable[ExecutionRecord]) -> None:
-    """Add records to what is stored, within the caller's transaction."""
-    counted, names = count(executions)
+def store(connection: sqlite3.Connection, rows: Iterable[Row]) -> None:
+    """Add rows of executions to what is stored, within the caller's transaction."""
+    counted, names = count(rows)
     for key, counts in counted.items():
         row = connection.execute(f"SELECT counts FROM tallies WHERE {_KEY}", key).fetchone()  # noqa: S608 (constant text)
         if row is None:
@@ -130,6 +120,26 @@ def store(connection: sqlite3.Connection, executions: Iterable[ExecutionRecord])
                 f"UPDATE tallies SET counts = ?, hook_name = ? WHERE {_KEY}",  # noqa: S608 (constant text)
                 (_encode(counts), names[key], *key),
             )
+
+
+def count(rows: Iterable[Row]) -> tuple[dict[Key, Counts], dict[Key, str]]:
+    """Count rows of executions by minute and by hour; also return the hooks' names."""
+    grouped: defaultdict[tuple[int, str, str | None, str | None], list[Row]] = defaultdict(list)
+    for row in rows:
+        grouped[row[_AT] // _MINUTE, row[_TRIGGER], row[_HOOK], row[_COMMIT]].append(row)
+    counted: dict[Key, Counts] = {}
+    names: dict[Key, str] = {}
+    for (minute, trigger, hook, commit), alike in grouped.items():
+        counts = Counts(
+            Counter(map(_KIND, alike)),
+            buckets_of(map(_TOTAL, alike)),
+            buckets_of(map(_RAN, alike)),
+        )
+        for width, start in ((MINUTE, minute), (HOUR, minute // 60 * 60)):
+            key = (width, start * _MINUTE, trigger, hook or "", commit or "")
+            counted.setdefault(key, Counts()).merge(counts)
+            names[key] = alike[-1][_NAME] or ""
+    return counted, names
 
 
 def decode(stored: bytes) -> Counts:

@@ -129,6 +129,18 @@ class Server:
             pause.wait(0.02)
         raise AssertionError(f"{path} never came to it: {answer}")
 
+    def eventually_following(self, count: int) -> None:
+        """Wait until so many streams of log lines are open."""
+        pause = threading.Event()
+        for _ in range(500):
+            if (
+                f'hookledger_live_readers{{of="lines"}} {count}.0'
+                in self.client.get("/metrics").text
+            ):
+                return
+            pause.wait(0.02)
+        raise AssertionError("nobody follows")
+
 
 def trust(workspace: Workspace) -> ssl.SSLContext | bool:
     """Trust the workspace's own authority, if it has one."""

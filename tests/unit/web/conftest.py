@@ -762,3 +762,16 @@ def _responses(method: str, path: str) -> Any:
             operation = operations.get({"HEAD": "get"}.get(method, method.lower()))
             return operation["responses"] if operation else None
     return None
+
+
+@pytest.fixture
+def now() -> datetime:
+    return NOW
+
+
+@pytest.fixture
+def make_line() -> Callable[[int], StoredLine]:
+    def make(number: int) -> StoredLine:
+        return StoredLine(number, LogLine("INV1", "01J", NOW, "info", "stdout", "a line"))
+
+    return make
