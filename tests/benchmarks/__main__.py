@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from rich.console import Console
 
-from tests.benchmarks import deployment, peers, report, throughput, workers
+from tests.benchmarks import deployment, following, peers, report, throughput, workers
 
 REPORT = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
 
@@ -43,7 +43,12 @@ def main() -> int:
     if not sample:
         standings, absent = _with("peers", peers.measure)
         latency = _with("commits, from commit to answer", deployment.measure)
-        text += [report.peers(standings, absent), report.deployment(latency)]
+        followed = _with("invocations while others follow", following.measure)
+        text += [
+            report.peers(standings, absent),
+            report.deployment(latency),
+            report.following(followed),
+        ]
         REPORT.write_text("".join(text))
     Console().print("".join(text), markup=False)
     every = [r for c in comparisons for r in (c.ours, c.echo, c.same)]

@@ -1,24 +1,33 @@
 """Invocations while many follow the log lines of each, against the same with nobody following.
 
-The hook writes a line a call, so that every call reaches every reader. One reader never reads. Both
-servers run at the same time and are asked in turns.
+The hook writes a line a call, so that every call reaches every reader. One reader never reads. One
+server is asked in turns, with the streams open and without. The other readers are processes that do
+nothing but read, so that the load generator need not wait for them in this one.
 """
 
 from __future__ import annotations
 
 import contextlib
 import socket
+import subprocess
+import sys
 import tempfile
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from tests.benchmarks.load import Load, Round, medians, ratio
-from tests.benchmarks.processes import Measured, hookledger, make_repository
+from tests.benchmarks.processes import Measured, git, hookledger, make_repository
 
 _CHUNK = 1 << 16
+_READER = """
+import select, socket, sys
+streams = [socket.socket(fileno=int(number)) for number in sys.argv[1:]]
+while True:
+    for each in select.select(streams, [], [])[0]:
+        each.recv(65536) or sys.exit()
+"""
 _SCRIPT = (
     "def hook(user, context):\n    print('a line of an ordinary length, as hooks write them')\n"
 )
@@ -63,9 +72,15 @@ def following(server: Measured, readers: int) -> Iterator[None]:
     """Hold streams open; one of them is never read."""
     with contextlib.ExitStack() as opened:
         sockets = [opened.enter_context(_stream(server)) for _ in range(readers)]
-        for each in sockets[1:]:
-            threading.Thread(target=_drain, args=(each,), daemon=True).start()
-        yield
+        numbers = [each.fileno() for each in sockets[1:]]
+        reading = subprocess.Popen(
+            [sys.executable, "-c", _READER, *map(str, numbers)], pass_fds=numbers
+        )
+        try:
+            yield
+        finally:
+            reading.kill()
+            reading.wait()
 
 
 @contextlib.contextmanager
@@ -78,18 +93,8 @@ def _stream(server: Measured) -> Iterator[socket.socket]:
         )
         assert b" 200 " in opened.recv(_CHUNK)
         yield opened
-        with contextlib.suppress(OSError):
-            opened.shutdown(socket.SHUT_RDWR)
-
-
-def _drain(opened: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        while opened.recv(_CHUNK):
-            pass
 
 
 def _committed(repository: Path) -> Path:
-    from tests.benchmarks.processes import git
-
     git(repository, "commit", "--quiet", "--all", "--message", "Write a line")
     return repository

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from tests.benchmarks.deployment import Latency
+from tests.benchmarks.following import Following
 from tests.benchmarks.peers import Standing
 from tests.benchmarks.throughput import Comparison
 from tests.benchmarks.workers import Figures
@@ -41,6 +42,14 @@ _PEERS = """
 
 {connections} connections, in the same rounds. None of the others isolates one hook from another;
 workerd and deno keep JavaScript in an isolate of V8.
+
+"""
+
+_FOLLOWING = """
+## While others follow
+
+{readers} streams of live log lines are open, of which one is never read; the hook writes a line a
+call, so every call reaches every stream. {connections} connections; one server, in turns.
 
 """
 
@@ -148,3 +157,12 @@ def deployment(latency: Latency) -> str:
 def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     lines = [heads, ("---",) * len(heads), *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def following(found: Following) -> str:
+    return _FOLLOWING.format(readers=found.readers, connections=found.connections) + (
+        "| rate of that without streams | answers/s | p99 ms | CPU µs, server |\n|---|---|---|---|\n"
+        f"| **{found.of_alone:.0%}** | {found.followed.rate:,.0f} / {found.alone.rate:,.0f} |"
+        f" {found.followed.p99_ms:.1f} / {found.alone.p99_ms:.1f} |"
+        f" {found.followed.server_us:.0f} / {found.alone.server_us:.0f} |\n"
+    )

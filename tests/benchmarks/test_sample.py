@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.benchmarks import report, workers
 from tests.benchmarks.deployment import Latency
+from tests.benchmarks.following import Following
 from tests.benchmarks.load import Round, medians, ratio
 from tests.benchmarks.peers import Standing
 from tests.benchmarks.throughput import Comparison
@@ -38,3 +39,4 @@ def test_tables_put_the_ratio_before_the_figures() -> None:
     assert lines[-2].startswith("| theirs | **4.2 x** |")
     assert lines[-1] == "| absent | not run | no such package |  |"
     assert "| 3.0 |" in report.deployment(Latency(10, 5, 30.0, 40.0, 50.0, 10.0))
+    assert "| **98%** | 1,000 / 1,000 |" in report.following(Following(50, 16, one, one, 0.98))
