@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal, Protocol, TypeVar
@@ -100,7 +100,7 @@ async def follow(
     read: Read,
     after: int | None,
     tick: float,
-) -> AsyncIterator[Chunk[N] | Gap | None]:
+) -> AsyncGenerator[Chunk[N] | Gap | None, None]:
     """Yield items as they are stored, and None when nothing came for ``tick`` seconds.
 
     With ``after`` begin behind the item of that number, with what is stored already. Ends when the

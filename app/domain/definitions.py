@@ -68,17 +68,23 @@ class TriggerDefinition:
     """What is masked in what is recorded, beside what always is."""
 
     @property
-    def text(self) -> str:
-        """Say it as JSON, in one way only: equal texts are equal definitions.
+    def members(self) -> dict[str, Any]:
+        """Return what an event holds of it.
 
-        Members that came later are left out while they say nothing, so that the definitions of
-        before do not count as changed.
+        What came later is left out while it says nothing, so that the definitions of before do not
+        count as changed.
         """
         members = asdict(self)
-        for later, nothing in (("record", "none"), ("mask", ())):
+        members["mask"] = list(self.mask)
+        for later, nothing in (("record", "none"), ("mask", [])):
             if members[later] == nothing:
                 del members[later]
-        return json.dumps(members, sort_keys=True)
+        return members
+
+    @property
+    def text(self) -> str:
+        """Say it as JSON, in one way only: equal texts are equal definitions."""
+        return json.dumps(self.members, sort_keys=True)
 
     @classmethod
     def from_members(cls, members: Mapping[str, Any]) -> TriggerDefinition:

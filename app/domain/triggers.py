@@ -6,7 +6,6 @@ second of two racing changes has the wrong version and is refused by the store.
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -80,7 +79,7 @@ class Trigger(Root):
 
     def define(self, definition: TriggerDefinition, owner: str) -> None:
         """Take a definition; raise ``Conflict`` if it allows one hook and more are enabled."""
-        members = asdict(definition)
+        members = definition.members
         if definition.mode == "single" and len(self.enabled) > 1:
             raise Conflict(
                 f"Trigger `{self.trigger}` cannot run a single hook while "

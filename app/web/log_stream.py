@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import aclosing
 from typing import Any, TypeVar, get_args
 
 from starlette.responses import Response, StreamingResponse
@@ -122,17 +123,18 @@ def _stream(
                 tick=TICK_SECONDS,
             )
             try:
-                async for found in following:
-                    _admit_still(inquiry)
-                    if isinstance(found, Gap):
-                        yield _event("gap", {"dropped": found.dropped, "reason": found.reason})
-                    elif found is not None:
-                        yield found.written(write)
-                    elif time.monotonic() - last >= HEARTBEAT_SECONDS:
-                        yield b": still here\n\n"
-                    else:
-                        continue
-                    last = time.monotonic()
+                async with aclosing(following):
+                    async for found in following:
+                        _admit_still(inquiry)
+                        if isinstance(found, Gap):
+                            yield _event("gap", {"dropped": found.dropped, "reason": found.reason})
+                        elif found is not None:
+                            yield found.written(write)
+                        elif time.monotonic() - last >= HEARTBEAT_SECONDS:
+                            yield b": still here\n\n"
+                        else:
+                            continue
+                        last = time.monotonic()
             except (Unauthenticated, Forbidden):
                 reason = "token"
             except HookledgerError:

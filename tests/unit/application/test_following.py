@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any
@@ -57,7 +57,7 @@ def live() -> Any:
 
 def followed(
     feed: Feed[StoredLine], wanted: LineFilter, stored: Stored, after: int | None = None
-) -> AsyncIterator[Chunk[StoredLine] | Gap | None]:
+) -> AsyncGenerator[Chunk[StoredLine] | Gap | None, None]:
     return follow(feed, wanted, stored=stored, read=read, after=after, tick=5)
 
 
@@ -108,7 +108,7 @@ def test_readers_of_the_same_share_what_is_made_of_it() -> None:
 def test_a_reader_that_does_not_read_loses_the_oldest_and_is_told_how_many() -> None:
     async def scenario() -> tuple[list[Any], int]:
         feed = live().lines
-        async with aclosing(followed(feed, LineFilter(), Stored(), after=None)) as following:  # type: ignore[type-var]
+        async with aclosing(followed(feed, LineFilter(), Stored(), after=None)) as following:
             first = asyncio.ensure_future(anext(following))
             await begun(feed)
             for start in range(1, 2 * MOST_ITEMS, 100):
@@ -137,7 +137,7 @@ def test_what_waits_for_a_reader_is_bounded_in_bytes_too() -> None:
 def test_a_reader_that_comes_back_gets_what_it_missed_and_then_what_comes_once() -> None:
     async def scenario() -> list[Any]:
         feed, stored = live().lines, Stored(lines(1, 5))
-        async with aclosing(followed(feed, LineFilter(), stored, after=2)) as following:  # type: ignore[type-var]
+        async with aclosing(followed(feed, LineFilter(), stored, after=2)) as following:
             first = numbers(await anext(following))
             feed.publish(lines(4, 5))
             feed.publish(lines(5, 7))
@@ -150,7 +150,7 @@ def test_a_reader_that_comes_back_gets_what_it_missed_and_then_what_comes_once()
 def test_what_is_no_longer_stored_is_a_gap() -> None:
     async def scenario() -> list[Any]:
         stored = Stored(lines(50, 51))
-        async with aclosing(followed(live().lines, LineFilter(), stored, after=9)) as following:  # type: ignore[type-var]
+        async with aclosing(followed(live().lines, LineFilter(), stored, after=9)) as following:
             return [numbers(await anext(following)) for _ in range(2)]
 
     assert run(scenario) == [Gap(40, "too_old"), [50, 51]]
@@ -159,7 +159,7 @@ def test_what_is_no_longer_stored_is_a_gap() -> None:
 def test_of_much_that_was_missed_only_the_newest_is_replayed() -> None:
     async def scenario() -> list[Any]:
         stored = Stored(lines(1, MOST_REPLAYED + 7))
-        async with aclosing(followed(live().lines, LineFilter(), stored, after=0)) as following:  # type: ignore[type-var]
+        async with aclosing(followed(live().lines, LineFilter(), stored, after=0)) as following:
             return [await anext(following), numbers(await anext(following))[0]]
 
     assert run(scenario) == [Gap(7, "too_old"), 8]
@@ -168,7 +168,7 @@ def test_of_much_that_was_missed_only_the_newest_is_replayed() -> None:
 def test_a_number_from_another_journal_begins_now() -> None:
     async def scenario() -> Any:
         feed = live().lines
-        async with aclosing(  # type: ignore[type-var]
+        async with aclosing(
             followed(feed, LineFilter(), Stored(lines(1, 3)), after=1000)
         ) as following:
             first = asyncio.ensure_future(anext(following))
@@ -198,7 +198,7 @@ def test_the_end_of_the_server_ends_all_and_those_who_come_later() -> None:
 def test_who_leaves_is_forgotten_and_then_nothing_is_handed_over() -> None:
     async def scenario() -> tuple[int, int]:
         feed = live().lines
-        async with aclosing(followed(feed, LineFilter(), Stored())) as following:  # type: ignore[type-var]
+        async with aclosing(followed(feed, LineFilter(), Stored())) as following:
             first = asyncio.ensure_future(anext(following))
             await begun(feed)
             during = feed.readers

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
-from app.domain.definitions import parse_definition
+from app.domain.definitions import TriggerDefinition, parse_definition
 from app.domain.errors import Rejected
 from app.domain.recording import MaskRules, is_sensitive
 
@@ -72,6 +73,7 @@ def test_a_trigger_says_what_is_recorded() -> None:
     text = b'record = "masked"\nmask = ["email", "/a/b"]\n'
     definition = parse_definition("triggers/order-placed.toml", TRIGGER, text)
     assert (definition.record, definition.mask) == ("masked", ("email", "/a/b"))
+    assert TriggerDefinition.from_members(json.loads(definition.text)) == definition
 
 
 def test_a_definition_that_does_not_record_reads_as_it_always_did() -> None:
