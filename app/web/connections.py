@@ -102,7 +102,9 @@ class PatientProtocol(HttpToolsProtocol):
         left = self._due - self.loop.time()
         cycle: RequestResponseCycle | None = self.cycle
         answered = cycle is None or cycle.response_complete
-        if left > 0 or (cycle is not None and not answered and not cycle.more_body):
+        if self.transport.is_closing() and not answered:
+            self.transport.abort()  # the answer was given up: nobody reads it
+        elif left > 0 or (cycle is not None and not answered and not cycle.more_body):
             # In time, or behind an earlier request of the connection whose answer is under way.
             pause = min(left, self.header_seconds) if left > 0 else self.header_seconds
             self._watch = self.loop.call_later(pause, self._look)

@@ -8,13 +8,15 @@ line that begins with ``:`` is there to keep the connection alive.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import re
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import aclosing
 from typing import Any, TypeVar, get_args
 
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Message, Send
 
 from app.application.following import (
     ExecutionFilter,
@@ -43,6 +45,9 @@ HEARTBEAT_SECONDS = 15.0
 """Proxies close what is silent for a minute, some for half of one."""
 RETRY_MILLISECONDS = 2_000
 """How long clients are asked to wait before they come back."""
+
+STALLED_SECONDS = 60.0
+"""How long a client may read nothing of what was sent: its seat is for one who does."""
 
 N = TypeVar("N", bound=Numbered)
 
@@ -74,6 +79,20 @@ async def stream_invocations(inquiry: Inquiry) -> Response:
     services = inquiry.services
     stored = _Executions(services.journal)
     return _stream(inquiry, services.live.executions, wanted, stored, _write_executions)
+
+
+class EventStream(StreamingResponse):
+    """A stream that gives up on a client which reads nothing for a minute."""
+
+    async def stream_response(self, send: Send) -> None:
+        """Send all there is (Starlette); the server then cuts the connection."""
+
+        async def patiently(message: Message) -> None:
+            async with asyncio.timeout(STALLED_SECONDS):
+                await send(message)
+
+        with contextlib.suppress(TimeoutError):
+            await super().stream_response(patiently)
 
 
 class _Lines:
@@ -123,7 +142,7 @@ def _stream(
                 tick=TICK_SECONDS,
             )
             try:
-                async with aclosing(following):
+                async with contextlib.aclosing(following):
                     async for found in following:
                         _admit_still(inquiry)
                         if isinstance(found, Gap):
@@ -142,7 +161,7 @@ def _stream(
             yield _event("end", {"reason": reason})
 
     headers = {"x-accel-buffering": "no"}  # nginx would hold lines back
-    return StreamingResponse(events(), headers=headers, media_type=EVENTS)
+    return EventStream(events(), headers=headers, media_type=EVENTS)
 
 
 def _admit_still(inquiry: Inquiry) -> None:

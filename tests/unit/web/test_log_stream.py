@@ -207,6 +207,23 @@ def test_of_fifty_readers_one_that_never_reads_holds_up_nobody(site: Any, now: A
     assert received < 10_000
 
 
+def test_a_client_that_reads_nothing_for_long_loses_its_seat(
+    live_site: Any, now: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_stream, "STALLED_SECONDS", 0.01)
+
+    async def scenario() -> None:
+        live = live_site.services.live
+        stream = Stream(live_site, "/v1/logs/stream")
+        await stream.until(lambda it: live.lines.readers == 1)
+        stream.reading.clear()
+        live.lines.publish([stored(1, now)])
+        await stream.task
+        await stream.until(lambda it: not live.seats.taken and live.lines.readers == 0)
+
+    asyncio.run(scenario())
+
+
 def test_head_takes_no_seat(live_site: Any) -> None:
     assert live_site.ask("HEAD", "/v1/logs/stream").status_code == 200
     assert not live_site.services.live.seats.taken
