@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
@@ -12,14 +13,15 @@ from app.application.due_moments import due_moments
 from app.application.ports import Clock, HookTable
 from app.application.sync_results import SourceSettings
 
+_log = logging.getLogger("hookledger.drift")
+
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 class StepKeeper:
     """Compares at intervals and when something ends, and hints at what calls for a sync.
 
-    ``compare`` must not raise for what may fail; ``hint`` asks for a sync soon. ``changed`` is set
-    by whoever knows that the table is another one.
+    ``hint`` asks for a sync soon. ``changed`` is set by whoever knows that the table is another.
     """
 
     def __init__(
@@ -48,12 +50,18 @@ class StepKeeper:
             now = self._clock()
             came = any(moment <= now for moment in self._moments_after(looked))
             if came or now >= compare_at:
-                await self._compare()
+                await self._compare_safely()
                 compare_at = self._clock() + every
             before, decided = decided, self._decisions()
             if came or decided != before:
                 self._hint()
             looked = now
+
+    async def _compare_safely(self) -> None:
+        try:
+            await self._compare()
+        except Exception:  # noqa: BLE001 (whatever it is, the next comparison may go well)
+            _log.exception("comparison_failed")
 
     def _moments_after(self, looked: datetime) -> list[datetime]:
         """Return the times to come; one that came and changed nothing is not waited for again."""

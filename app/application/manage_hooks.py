@@ -8,6 +8,7 @@ from app.application.ledger import Ledger
 from app.application.ports import HookTable
 from app.application.views import HookRow
 from app.domain.aggregates import Meta
+from app.domain.errors import Rejected
 from app.domain.hooks import Hook, HookNotFound, OwnedBySource
 from app.domain.revisions import Position
 from app.domain.triggers import Trigger
@@ -26,12 +27,18 @@ def disable_hook(
 ) -> Position:
     """Stop a hook at once, whatever git says; it stays off until its content changes in git.
 
-    A hook that git wants enabled comes back at ``until``, if given, once a server sees to it.
+    A hook that git wants enabled comes back at ``until``, if given, once a server sees to it;
+    raises ``Rejected`` for another hook.
     Returns the position to wait for; nothing is recorded if it is disabled already.
     """
 
     def command() -> Position:
         hook = load_hook(ledger, hook_id)
+        if until is not None and hook.path is None:
+            raise Rejected(
+                f"Hook `{hook.name}` does not come from git, so nothing says that it should come "
+                "back; disable it without an end, and enable it by hand."
+            )
         trigger = ledger.find(Trigger, Trigger.create_id(hook.trigger))
         if trigger is None or hook_id not in trigger.enabled:
             return ledger.head()

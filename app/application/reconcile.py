@@ -93,7 +93,7 @@ class Reconciler:
         return await roll_back(self._stages, ref, meta)
 
     async def compare(self) -> Drift:
-        """Compare the hook table with the applied commit, and heal; never raises for what fails."""
+        """Compare the hook table with the applied commit, and heal; says what fails."""
         self._drift = await compare_table(self._stages)
         return self._drift
 

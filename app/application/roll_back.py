@@ -84,7 +84,8 @@ async def _is_ancestor(stages: SyncStages, old: CommitSha, new: CommitSha) -> bo
 
 
 def _choice(row: SourceRow | None) -> str:
-    known = (
-        [f"{each.commit[:12]} ({each.at:%Y-%m-%d %H:%M})" for each in row.history] if row else ()
-    )
-    return f"The newest that were: {', '.join(known)}." if known else "No commit ever was."
+    """Say which commits may be named."""
+    known = row.history if row is not None else ()
+    listed = ", ".join(f"{each.commit[:12]} ({each.at:%Y-%m-%d %H:%M})" for each in known)
+    newest = f"The newest that were: {listed}. " if listed else ""
+    return f"{newest}`hookledger audit query --type source.revision_applied` lists them all."

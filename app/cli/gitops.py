@@ -128,5 +128,8 @@ def _asked(url: str, token: str, ref: str | None, ca_file: Path | None) -> Mappi
         raise HookledgerError(f"{url} answered {answer.status_code}, but nothing of ours.")
     if answer.is_success:
         return document
-    problems = [Problem(**problem) for problem in document.get("problems", ())]
+    problems = [
+        Problem(**{member: told.get(member) for member in ("message", "file", "line", "key")})
+        for told in document.get("problems", ())
+    ]
     raise Rejected(f"{document.get('detail')} {document.get('remedy')}", problems=problems)

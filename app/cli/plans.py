@@ -28,7 +28,7 @@ def print_preview(planned: Mapping[str, Any]) -> None:
     for diff in planned["diffs"]:
         _print_diff(diff)
     _print_section(
-        "Held by guards; to apply it, approve its digest:",
+        "Guards would hold it until somebody approves it:",
         "yellow",
         [hold["message"] for hold in planned["holds"]],
     )

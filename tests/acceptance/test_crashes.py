@@ -103,6 +103,36 @@ def test_thirty_killed_syncs_leave_whole_revisions_only(workspace: Any) -> None:
     kill_during_syncs(workspace, kills=30)
 
 
+def test_a_killed_rollback_leaves_one_whole_commit_or_the_other(workspace: Any) -> None:
+    shutil.rmtree(workspace.hooks)
+    commits = []
+    started = time.perf_counter()
+    for version in range(2):
+        commits.append(write_all(workspace, version))
+        workspace.run("sync", "--once")
+    took = (time.perf_counter() - started) / 2
+    chance = random.Random(20261123)
+    for attempt in range(6):
+        process = subprocess.Popen(
+            [*COMMAND, "sync", "rollback", commits[attempt % 2], "--reason", "try"],
+            cwd=workspace.root,
+            env=workspace.env(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        threading.Event().wait(chance.uniform(0.3, 1.0) * took)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert len(scripts(workspace)) == 1, "half a rollback"
+        status = workspace.json("sync", "status")
+        version = commits.index(status["applied"])
+        (script,) = scripts(workspace)
+        assert f"'version': {version}" in script
+    workspace.run("sync", "rollback", commits[0], "--reason", "for good")
+    assert workspace.run("sync", "--once", check=False).returncode == 3
+    assert workspace.json("sync", "status")["skipped"] == [commits[1]]
+
+
 def test_a_killed_server_comes_back_as_it_was(workspace: Any, start: Any) -> None:
     with start() as server:
         answer = server.client.get("/v1/hooks").json()

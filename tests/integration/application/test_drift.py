@@ -14,7 +14,7 @@ from app.application.sync_results import SourceSettings
 from app.application.write_hooks import create_hook
 from app.domain.aggregates import Meta, recorded_as
 from app.domain.drafts import HookDraft
-from app.domain.errors import Stalled
+from app.domain.errors import Rejected, Stalled
 from app.domain.hooks import Hook
 from app.domain.sync_policy import Approval, SyncPolicy
 from app.domain.triggers import Trigger
@@ -137,6 +137,14 @@ def test_a_hook_that_somebody_elses_replaced_is_an_override_not_drift(
     assert made.id in world.hooks.table.triggers[PRE].hooks
     enable_hook(world.ledger, hook_id, META)
     assert world.caught_up().table.hooks[hook_id].override is None
+
+
+def test_only_a_hook_of_git_comes_back_by_itself(world: Any) -> None:
+    draft = HookDraft(name="theirs", trigger=PRE, script="x", dependencies={}, enabled=True)
+    made = create_hook(world.ledger, "01J" + "Z" * 23, draft, META)
+    with pytest.raises(Rejected, match="does not come from git"):
+        disable_hook(world.ledger, made.id, META, world.clock() + timedelta(hours=1))
+    assert world.caught_up().table.hooks[made.id].enabled
 
 
 def test_a_comparison_that_fails_says_why_and_raises_nothing(world: Any, hook_id: str) -> None:
