@@ -156,10 +156,12 @@ class Reconciler:
         _log.info("revision_applied", extra={"commit": commit, **planned.counts})
         return SyncResult(SyncStatus.APPLIED, commit, position, planned)
 
-    async def _hold(self, decision: Decision, holds: tuple[Hold, ...]) -> SyncResult:
+    async def _hold(self, decision: Decision, holds: tuple[Hold, ...]) -> SyncResult | None:
         planned = decision.plan
         record = partial(self._stages.recorder.hold, decision, holds)
         position = await anyio.to_thread.run_sync(record)
+        if position is None:
+            return None
         reason = "; ".join(hold.message for hold in holds)
         _log.warning("plan_held", extra={"commit": planned.commit, "reason": reason})
         return SyncResult(SyncStatus.HELD, planned.commit, position, planned)

@@ -86,15 +86,17 @@ class RevisionRecorder:
         meta = Meta(actor=self._source.owner, origin="git")
         return change_source(self._ledger, self._source, meta, tell)
 
-    def hold(self, decision: Decision, holds: tuple[Hold, ...]) -> Position:
-        """Record what holds a plan."""
+    def hold(self, decision: Decision, holds: tuple[Hold, ...]) -> Position | None:
+        """Record what holds a plan; None if the ledger moved on since it was decided."""
 
-        def tell(source: Source) -> None:
+        def command() -> Position | None:
+            source = load_source(self._ledger, self._source)
             source.hold_plan(decision.plan, branch=self._source.branch, holds=holds)
+            if self._ledger.head() != decision.table.position:
+                return None
+            return self._ledger.record(source)
 
-        return change_source(
-            self._ledger, self._source, revision_meta(self._source.id, decision.desired), tell
-        )
+        return self._ledger.attempt(revision_meta(self._source.id, decision.desired), command)
 
     def _put_in_force(
         self,

@@ -166,6 +166,25 @@ def test_an_approval_that_a_crash_cut_off_is_acted_on_at_the_next_start(world: A
     assert world.run(after_the_crash.sync()).status is SyncStatus.APPLIED
 
 
+def test_a_plan_that_another_server_applied_meanwhile_is_not_held_any_more(world: Any) -> None:
+    server = world.another_server(MANUAL)
+    commit = world.repository.commit(world.make_hook("a"))
+    real = world.runner.check
+    done: list[Any] = []
+
+    async def check(scripts: Any) -> Any:
+        if not done:
+            done.append(True)
+            await world.reconciler.sync()
+        return await real(scripts)
+
+    world.runner.check = check
+    assert world.run(server.sync()).status is SyncStatus.UNCHANGED
+    row = world.caught_up().table.sources["default"]
+    assert (row.applied, row.held) == (commit, None)
+    assert "source.plan_held" not in world.topics()
+
+
 def test_a_closed_window_holds_and_an_open_one_lets_go_by_itself(world: Any) -> None:
     lunch = SyncWindow("deny", "0 12 * * *", timedelta(hours=1))
     server = world.another_server(SyncPolicy(windows=(lunch,)))
