@@ -9,6 +9,7 @@ from app.domain.errors import Stalled
 
 _OBJECT = re.compile(rb"object ([0-9a-f]{40})\ntype (commit|tag|tree|blob)\n")
 _TREE = re.compile(rb"tree ([0-9a-f]{40})\n")
+_PARENT = re.compile(rb"^parent ([0-9a-f]{40})$", re.MULTILINE)
 _PERSON = re.compile(r"(.*<[^>]*>)")
 _ENCODING = re.compile(
     r"(?:iso-?8859-?[0-9]{1,2}|latin-?1|(?:windows-|cp)125[0-8]|koi8-[ru]|shift_?jis|euc-(?:jp|kr)"
@@ -51,6 +52,12 @@ def parse_commit(sha: str, data: bytes) -> CommitFacts:
         committer=_person(headers.get("committer", "")),
         message=_one_line(_decode(body[:_MAX_BODY], headers).lstrip().partition("\n\n")[0]),
     )
+
+
+def parents_of(data: bytes) -> tuple[str, ...]:
+    """Return the commits that a commit object says it comes after."""
+    head, _, _ = data.partition(b"\n\n")
+    return tuple(match.decode() for match in _PARENT.findall(head))
 
 
 def parse_tag(sha: str, data: bytes) -> TagTarget:

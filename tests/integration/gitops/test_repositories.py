@@ -118,14 +118,16 @@ def test_a_source_that_borrows_its_own_objects_is_followed(
     assert names(read(follow(tmp_path / "clone"))) == ["no-throwaway"]
 
 
-def test_a_shallow_clone_is_followed_but_its_history_is_not_judged(
+def test_a_shallow_clone_is_followed_but_its_history_is_judged_no_further_than_it_is_told(
     theirs: GitRepository, follow: Follow, tmp_path: Path
 ) -> None:
     old = theirs.commit_hook()
-    theirs.commit_hook(OTHER)
+    parent = theirs.commit_hook(OTHER)
+    theirs.commit({f"{OTHER}/hook.py": "# changed\n"})
     theirs.git("clone", "--quiet", "--depth=1", theirs.location.as_uri(), str(tmp_path / "clone"))
     ours = follow(tmp_path / "clone")
     assert len(read(ours).hooks) == 2
+    assert ours.is_ancestor(CommitSha(parent), ours.tip())
     with pytest.raises(Stalled, match="history is cut"):
         ours.is_ancestor(CommitSha(old), ours.tip())
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.errors import Stalled
-from app.gitops.commits import TagTarget, parse_commit, parse_tag
+from app.gitops.commits import TagTarget, parents_of, parse_commit, parse_tag
 
 SHA = "0123456789" * 4
 HEAD = f"tree {SHA}\nparent {SHA}\nauthor A <a@x> 1 +0000\ncommitter B <b@x> 2 +0000\n"
@@ -25,6 +25,13 @@ def test_headers_inside_a_signature_or_the_message_do_not_count() -> None:
         + "gpgsig -----BEGIN\n author Eve <e@x> 1 +0000\n -----END\nauthor Eve <e@x>\n\nauthor Eve\n"
     )
     assert parse_commit(SHA, signed.encode()).author == "A <a@x>"
+
+
+def test_parents_are_those_of_the_header_alone() -> None:
+    merge = HEAD.replace(f"parent {SHA}\n", f"parent {'1' * 40}\nparent {'2' * 40}\n")
+    said = f"{merge}gpgsig -----BEGIN\n parent {'3' * 40}\n -----END\n\nparent {'4' * 40}\n"
+    assert parents_of(said.encode()) == ("1" * 40, "2" * 40)
+    assert parents_of(b"") == ()
 
 
 def test_old_encodings_are_read() -> None:

@@ -69,7 +69,7 @@ def test_a_source_is_shown_with_all_that_people_did_about_it(site: Any) -> None:
 
 def test_a_plan_shows_every_line_and_what_is_to_be_seen_to(site: Any) -> None:
     site.gitops.previewed = Preview(
-        plan=Plan(CommitSha("c" * 40), TreeSha("d" * 40), (CHANGE,), ("kept-hook",)),
+        plan=Plan(CommitSha("c" * 40), TreeSha("d" * 40), (CHANGE,), kept=("kept-hook",)),
         holds=(HOLD,),
         diffs=(
             HookDiff(
