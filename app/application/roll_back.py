@@ -61,7 +61,7 @@ async def _roll_back_to(stages: SyncStages, commit: CommitSha, meta: Meta) -> Sy
     position = await stages.put_in_force(decision, record)
     if position is None:
         return None
-    _log.warning("rolled_back", extra={"commit": commit, "skipped": left, "reason": meta.reason})
+    _log.info("rolled_back", extra={"commit": commit, "skipped": left, "reason": meta.reason})
     return SyncResult(SyncStatus.APPLIED, commit, position, decision.plan)
 
 

@@ -77,9 +77,9 @@ def _print_diff(diff: Mapping[str, Any]) -> None:
         before, after = field["before"], field["after"]
         line = Text(f"  {field['name']}: ")
         if before is not None:
-            line.append(printable(before), style="red")
+            line.append(_value(before), style="red")
             line.append(" → ")
-        line.append("removed" if after is None else printable(after), style="green")
+        line.append("removed" if after is None else _value(after), style="green")
         console.print(line, soft_wrap=True)
     for place in diff["network_added"]:
         console.print(Text(f"  may call {printable(place)} from then on", style="bold red"))
@@ -88,6 +88,12 @@ def _print_diff(diff: Mapping[str, Any]) -> None:
     for line_of_script in printable(diff["script"]).split("\n"):
         style = next((s for mark, s in _LINE_STYLES if line_of_script.startswith(mark)), "")
         console.print(Text(f"  {line_of_script}", style=style), soft_wrap=True)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(map(shown, value)) or "none"
+    return printable(value)
 
 
 def _print_section(title: str, style: str, lines: Sequence[str]) -> None:

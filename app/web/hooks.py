@@ -16,6 +16,7 @@ from app.web.endpoints import JSON, Answered, Endpoint, Inquiry, Operation
 from app.web.formats import json_answer
 from app.web.moments import AS_OF, shown, table_of
 from app.web.parameters import CURSOR, LIMIT, flag, path_parameter, text
+from app.web.sync_members import act_members
 
 
 async def list_triggers(inquiry: Inquiry) -> Response:
@@ -91,6 +92,7 @@ def hook_members(hook: HookRow) -> dict[str, Any]:
         "language": hook.language,
         "enabled": hook.enabled,
         "break_glass": hook.break_glass,
+        "override": act_members(hook.override) if hook.override else None,
         "digest": hook.digest,
         "dependencies": hook.dependencies,
         "settings": hook.settings,

@@ -49,6 +49,7 @@ _HOOK: dict[str, Schema] = {
     "language": words(get_args(Language)),
     "enabled": FLAG | {"description": "Whether the trigger runs it."},
     "break_glass": FLAG | {"description": "Whether an operator disabled it against git."},
+    "override": or_null(reference("Act")) | {"description": "Who did, and why."},
     "digest": TEXT | {"description": "SHA-256 of script, dependencies and settings."},
     "dependencies": {"type": "object", "additionalProperties": TEXT},
     "settings": OBJECT | {"description": "As in `hook.toml`: order, timeout_ms, network, …"},

@@ -192,7 +192,7 @@ def test_a_suspension_over_http_shows_who_and_why(server: Any) -> None:
 def test_a_hook_disabled_until_a_time_comes_back_by_itself(workspace: Any, server: Any) -> None:
     commit = only_hook(workspace)
     server.eventually("/v1/sync", lambda s: s["sources"][0]["applied"] == commit)
-    until = datetime.now(UTC) + timedelta(seconds=4)
+    until = datetime.now(UTC) + timedelta(seconds=8)
     disable = ("hooks", "disable", "sender", "--reason", "too many", "--until", until.isoformat())
     workspace.run(*disable)
     source = state_becomes(server, "OutOfSync")

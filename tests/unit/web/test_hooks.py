@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from app.application.acts import Act
 from app.application.views import TriggerRow
 from app.domain.revisions import Position
 from app.domain.secrets import SealedSecret
@@ -49,6 +51,7 @@ def test_a_hook_is_shown_with_everything_but_its_script(site: Any, make_hook: An
             "language": "python",
             "enabled": True,
             "break_glass": False,
+            "override": None,
             "digest": "d" * 64,
             "dependencies": {},
             "settings": dict(hook.settings),
@@ -150,3 +153,17 @@ def test_every_read_waits_for_a_demanded_position_and_says_its_own(
     late = site.get(path, headers=[(b"hookledger-min-position", b"31")])
     assert (late.status_code, late.headers["retry-after"]) == (503, "1")
     assert site.get(path, headers=[(b"hookledger-min-position", b"x")]).status_code == 400
+
+
+def test_a_hook_disabled_by_hand_says_who_did_it_why_and_until_when(
+    site: Any, make_hook: Any
+) -> None:
+    at = datetime(2026, 11, 22, 12, tzinfo=UTC)
+    act = Act("cli:ada", at, "too many", at + timedelta(hours=2))
+    site.put(make_hook(enabled=False, break_glass=True, override=act))
+    assert site.get("/v1/hooks/a-hook").json()["override"] == {
+        "actor": "cli:ada",
+        "at": "2026-11-22T12:00:00Z",
+        "reason": "too many",
+        "until": "2026-11-22T14:00:00Z",
+    }
