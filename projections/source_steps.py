@@ -8,7 +8,8 @@ from typing import Any
 
 from app.application.acts import AppliedRevision, HeldPlan, Rollback
 from app.application.views import SourceRow
-from app.domain.sources import Source, skipped_after
+from app.domain.skipped_commits import skipped_after
+from app.domain.sources import Source
 from projections.acts import act_of
 from projections.draft import Draft, Step
 from projections.event_log import Recorded

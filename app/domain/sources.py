@@ -12,9 +12,7 @@ from app.domain.aggregates import Root
 from app.domain.errors import Conflict, Problem
 from app.domain.guards import Hold
 from app.domain.plans import Plan
-
-MAX_SKIPPED = 100
-"""Commits that are remembered as bad; older ones are forgotten first."""
+from app.domain.skipped_commits import skipped_after
 
 
 class Source(Root):
@@ -284,9 +282,3 @@ class Source(Root):
         self.applied_plan = plan_digest
         self.rejected, self.rejected_problems = None, []
         self.held, self.approved = None, None
-
-
-def skipped_after(before: list[str], commit: str, skipped: list[str]) -> list[str]:
-    """Return what is skipped after a rollback to ``commit``, which is wanted from then on."""
-    kept = [each for each in before if each not in skipped]
-    return [each for each in (*kept, *skipped) if each != commit][-MAX_SKIPPED:]

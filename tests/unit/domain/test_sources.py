@@ -15,7 +15,8 @@ from app.domain.errors import Conflict, Problem
 from app.domain.guards import Guard, Hold
 from app.domain.plans import Plan
 from app.domain.revisions import CommitSha, TreeSha
-from app.domain.sources import MAX_SKIPPED, Source, skipped_after
+from app.domain.skipped_commits import MAX_SKIPPED, skipped_after
+from app.domain.sources import Source
 
 META = Meta(actor="ada", origin="cli", reason="because")
 HOLD = Hold(Guard.APPROVAL, "every plan waits")
