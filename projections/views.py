@@ -48,6 +48,7 @@ class Database(ABC):
     position_key: ClassVar[str]
     """Column type of a primary key that holds positions."""
     bytes_type: ClassVar[str]
+    """Column type of bytes."""
     clustered: ClassVar[str]
     """Stands behind a table's definition to have its rows stored within their primary key."""
 

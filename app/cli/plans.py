@@ -92,7 +92,7 @@ def _print_diff(diff: Mapping[str, Any]) -> None:
 
 def _value(value: Any) -> str:
     if isinstance(value, list | tuple):
-        return ", ".join(map(shown, value)) or "none"
+        return ", ".join(printable(str(each)) for each in value) or "none"
     return printable(value)
 
 

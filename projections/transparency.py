@@ -1,0 +1,101 @@
+"""The Merkle tree over all events (RFC 6962), as a stored view.
+
+Leaves are the events in the order of their positions. An event is a leaf whether this version of
+the server understands it or not: what is hashed are the stored bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from app.application.transparency_ports import ConsistencyProof, InclusionProof
+from app.domain.errors import NotFound, Rejected
+from app.domain.revisions import Position
+from app.domain.transparency import (
+    consistency_proof,
+    event_hash,
+    inclusion_proof,
+    root_hash,
+)
+from projections.event_log import Recorded
+from projections.transparency_tiles import GAPS, TILES, StoredTree
+from projections.views import Session, StoredView, Tables
+
+
+class StoredTransparencyLog(StoredView):
+    """Implements the port ``TransparencyLog``; each answer is from one snapshot."""
+
+    name = "transparency_v1"
+
+    def size(self) -> int:
+        """Return the number of leaves taken in."""
+        with self._database.read() as session:
+            return self._tree(session).size()
+
+    def root(self, size: int) -> bytes:
+        """Return the root of the first ``size`` leaves; raise ``NotFound`` if there are fewer."""
+        with self._database.read() as session:
+            return root_hash(size, _grown(self._tree(session), size).subtree)
+
+    def inclusion(self, positions: Sequence[Position], size: int) -> list[InclusionProof]:
+        """Prove that the events are in the tree of ``size`` leaves.
+
+        Raises ``NotFound`` if one is not, or the tree has not grown so far.
+        """
+        with self._database.read() as session:
+            tree = _grown(self._tree(session), size)
+            root = root_hash(size, tree.subtree)
+            return [_inclusion(tree, position, size, root) for position in positions]
+
+    def consistency(self, old: int, new: int) -> ConsistencyProof:
+        """Prove that the tree of ``new`` leaves extends that of ``old``.
+
+        Raises ``Rejected`` for impossible sizes, ``NotFound`` if the tree has not grown so far.
+        """
+        if not 0 < old <= new:
+            raise Rejected(f"A tree of {new} leaves cannot extend one of {old}.")
+        with self._database.read() as session:
+            tree = _grown(self._tree(session), new)
+            return ConsistencyProof(
+                old,
+                new,
+                root_hash(old, tree.subtree),
+                root_hash(new, tree.subtree),
+                tuple(consistency_proof(old, new, tree.subtree)),
+            )
+
+    def _tree(self, session: Session) -> StoredTree:
+        return StoredTree(session, self._tables(session))
+
+    def _create(self, session: Session, tables: Tables) -> None:
+        session.run(tables.sql(TILES % self._database.bytes_type))
+        session.run(tables.sql(GAPS % self._database.position_key))
+
+    def _drop(self, session: Session, tables: Tables) -> None:
+        for table in ("tiles", "gaps"):
+            session.run(f"DROP TABLE IF EXISTS {tables.table(table)}")
+
+    def _write(self, session: Session, tables: Tables, recorded: Sequence[Recorded]) -> None:
+        StoredTree(session, tables).append(
+            [
+                (
+                    fact.position,
+                    event_hash(fact.position, fact.stream, fact.version, fact.topic, fact.state),
+                )
+                for fact in recorded
+            ]
+        )
+
+
+def _grown(tree: StoredTree, size: int) -> StoredTree:
+    if size > (held := tree.size()):
+        raise NotFound(f"The log holds {held} events, so there is no tree of {size} leaves.")
+    return tree
+
+
+def _inclusion(tree: StoredTree, position: Position, size: int, root: bytes) -> InclusionProof:
+    index = tree.index_of(position)
+    if not 0 <= index < size or tree.position_of(index) != position:
+        raise NotFound(f"No event at position {position} is among the first {size}.")
+    hashes = inclusion_proof(index, size, tree.subtree)
+    return InclusionProof(position, index, size, tree.subtree(0, index), tuple(hashes), root)
