@@ -106,6 +106,9 @@ class Settings(BaseSettings):
     install_concurrency: Annotated[int, Field(ge=1, le=32)]
     install_megabytes: Annotated[int, Field(ge=1, le=100_000)]
     node: str
+    checkpoint_interval: Annotated[float, Field(ge=1, le=24 * 3600)]
+    checkpoint_file: str
+    anchor_ref: Annotated[str, Field(pattern=r"^(refs/[^\s~^:?*\[\\]+)?$")]
     queue_attempts: Annotated[int, Field(ge=1, le=100)]
     queue_concurrency: Annotated[int, Field(ge=1, le=256)]
     journal_days: Annotated[int, Field(ge=1)]

@@ -57,7 +57,7 @@ class SQLiteDatabase(Database):
                 self._writer = self._connect()
             try:
                 self._writer.execute("BEGIN IMMEDIATE")
-                yield _SQLiteSession(self._writer)
+                yield SQLiteSession(self._writer)
                 self._writer.execute("COMMIT")
             except BaseException:
                 self._discard_writer()
@@ -69,7 +69,7 @@ class SQLiteDatabase(Database):
             connection = self._borrow()
             try:
                 connection.execute("BEGIN")
-                yield _SQLiteSession(connection)
+                yield SQLiteSession(connection)
                 connection.execute("ROLLBACK")
             except BaseException:
                 connection.close()
@@ -155,7 +155,9 @@ class SQLiteDatabase(Database):
             raise Stalled(f"{sentence} Run `hookledger rebuild`, or restore a backup.") from error
 
 
-class _SQLiteSession:
+class SQLiteSession:
+    """An open transaction on one connection."""
+
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 

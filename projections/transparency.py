@@ -37,6 +37,12 @@ class StoredTransparencyLog(StoredView):
         with self._database.read() as session:
             return root_hash(size, _grown(self._tree(session), size).subtree)
 
+    def newest_position(self, size: int) -> Position:
+        """Return the position of the last of the first ``size`` leaves; 0 for none."""
+        with self._database.read() as session:
+            tree = _grown(self._tree(session), size)
+            return Position(tree.position_of(size - 1) if size else 0)
+
     def inclusion(self, positions: Sequence[Position], size: int) -> list[InclusionProof]:
         """Prove that the events are in the tree of ``size`` leaves.
 

@@ -66,6 +66,10 @@ class TransparencyLog(Protocol):
         """Return the root of the first ``size`` leaves; raise ``NotFound`` if there are fewer."""
         ...
 
+    def newest_position(self, size: int) -> Position:
+        """Return the position of the last of the first ``size`` leaves; 0 for none."""
+        ...
+
     def inclusion(self, positions: Sequence[Position], size: int) -> list[InclusionProof]:
         """Prove that the events are in the tree of ``size`` leaves; raise ``NotFound``."""
         ...

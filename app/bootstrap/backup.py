@@ -31,7 +31,7 @@ FORMAT = 1
 
 LEDGER = "hookledger.db"
 VAULT = "vault.db"
-BESIDE = ("queue.db", "signing.db", "age.db")
+BESIDE = ("queue.db", "signing.db", "age.db", "checkpoints.db")
 JOURNAL = "journal.db"
 
 _LOCK = "serving.lock"

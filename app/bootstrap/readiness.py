@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 
+from app.application.issue_checkpoints import HistoryProver
 from app.application.status import Check, Readiness
 from app.bootstrap.engine import Engine
+from app.bootstrap.transparency import signing_check
 from projections.follower import FollowerState
 
 MAX_LAG = 1000
 """Positions a projection may be behind before its answers are called stale."""
 
 
-def readiness(engine: Engine, tasks: Sequence[asyncio.Task[None]]) -> Readiness:
+def readiness(
+    engine: Engine, prover: HistoryProver, tasks: Sequence[asyncio.Task[None]]
+) -> Readiness:
     """Check followers, background tasks and workers; blocking, so call it from a thread."""
-    return Readiness((*_followers(engine), *_tasks(tasks), _source(engine)))
+    return Readiness((*_followers(engine), *_tasks(tasks), signing_check(prover), _source(engine)))
 
 
 def _followers(engine: Engine) -> Iterator[Check]:

@@ -28,6 +28,7 @@ from app.bootstrap.storage import (
     open_signing_keys,
 )
 from app.bootstrap.tokens import token_desk, token_issuer, trusted_issuers
+from app.bootstrap.transparency import keep_signing, open_prover
 from app.bootstrap.upkeep import first_sync, keep_packages, keep_warm
 from app.queue.consumer import Consumer
 from app.queue.schedules import exponential
@@ -49,6 +50,7 @@ async def open_services(storage: Storage) -> AsyncIterator[WebServices]:
         open_queue(settings, storage.vault) as queue,
         open_signing_keys(settings, storage.vault) as signing,
         open_sign_in(settings) as sign_in,
+        open_prover(storage) as prover,
         contextlib.ExitStack() as opened,
     ):
         journal, vault = observed.recorder, observed.vault
@@ -92,6 +94,9 @@ async def open_services(storage: Storage) -> AsyncIterator[WebServices]:
                 tasks.create_task(engine.watcher.run(), name="watch"),
                 tasks.create_task(engine.keeper.run(), name="keep-in-step"),
                 tasks.create_task(consumer.run(), name="deliver"),
+                tasks.create_task(
+                    keep_signing(prover, settings.checkpoint_interval), name="checkpoints"
+                ),
                 *(tasks.create_task(each.run(), name="statuses") for each in reporters),
             ]
             yield WebServices(
@@ -113,6 +118,7 @@ async def open_services(storage: Storage) -> AsyncIterator[WebServices]:
                 ),
                 audit=storage.audit,
                 past=storage.past,
+                prover=prover,
                 journal=observed.journal,
                 live=observed.live,
                 access=observed.journal,
@@ -121,7 +127,7 @@ async def open_services(storage: Storage) -> AsyncIterator[WebServices]:
                 limits=_rate_limits(settings),
                 sync=sources,
                 committers={engine.source.id: engine.committer},
-                readiness=partial(readiness, engine, running),
+                readiness=partial(readiness, engine, prover, running),
                 metrics=partial(expose, registry),
                 version=version("hookledger"),
                 hook_versions=partial(versions_of, storage.ledger),

@@ -39,6 +39,7 @@ from projections.sqlite import SQLiteDatabase
 from projections.stored_audit_log import StoredAuditLog
 from projections.stored_hook_table import StoredHookTable
 from projections.table_history import TableHistory
+from projections.transparency import StoredTransparencyLog
 
 CATCH_UP_SECONDS = 60.0
 STORED_LINGER = 0.002
@@ -57,6 +58,7 @@ class Storage:
     stored_audit: StoredAuditLog
     history: TableHistory
     audit_caught_up: Callable[[Position, float], bool]
+    transparency: StoredTransparencyLog
     followers: tuple[Follower, ...]
     vault: SealingVault
 
@@ -88,6 +90,7 @@ def open_storage(settings: Settings | None = None) -> Iterator[Storage]:
         opened.callback(database.close)
         log = StoredEventLog(ledger.recorder, ledger.mapper)
         stored_hooks, stored_audit = StoredHookTable(database), StoredAuditLog(database)
+        transparency = StoredTransparencyLog(database)
         hooks = LiveHookTable(log, stored_hooks.load_table)
         followers = tuple(
             Follower(
@@ -97,7 +100,7 @@ def open_storage(settings: Settings | None = None) -> Iterator[Storage]:
                 apply=view.apply,
                 linger=STORED_LINGER,
             )
-            for view in (stored_hooks, stored_audit)
+            for view in (stored_hooks, stored_audit, transparency)
         )
         vault = opened.enter_context(_vault(settings))
         _follow(opened, settings, ledger, hooks, followers)
@@ -110,6 +113,7 @@ def open_storage(settings: Settings | None = None) -> Iterator[Storage]:
             stored_audit=stored_audit,
             history=TableHistory(stored_hooks, log),
             audit_caught_up=followers[1].wait,
+            transparency=transparency,
             followers=followers,
             vault=vault,
         )
@@ -210,7 +214,7 @@ def rebuild_projections(storage: Storage, progress: Callable[[int, int], None]) 
 
     ``progress`` gets the positions done and to do, over all views.
     """
-    views = (storage.stored_hooks, storage.stored_audit)
+    views = (storage.stored_hooks, storage.stored_audit, storage.transparency)
     for number, view in enumerate(views):
         for step in rebuild(view, storage.log):
             progress(number * step.total + step.done, len(views) * step.total)

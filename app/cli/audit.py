@@ -12,18 +12,22 @@ from typing import Annotated, BinaryIO
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
+from app.application.evidence import WITHHELD
 from app.application.ports import AuditLog
 from app.application.views import AuditQuery, AuditRow, CountBy
 from app.bootstrap.storage import open_storage
+from app.cli import audit_proof
 from app.cli.audit_filters import filtered
 from app.cli.output import JsonFlag, errors, moment, print_json, print_json_line, print_table, short
-from app.domain.errors import Stalled
+from app.domain.errors import Rejected, Stalled
 from app.web.audit_export import STYLES, exported
 from app.web.events import AUDIT_COLUMNS, event_members
 from app.web.formats import csv_head, csv_text
 from app.web.history import counts_members
 
-group = typer.Typer(help="Query the history of every change.", no_args_is_help=True)
+group = typer.Typer(help="Query and verify the history of every change.", no_args_is_help=True)
+group.command("verify")(audit_proof.verify)
+group.command("verify-bundle")(audit_proof.verify_bundle)
 
 _PAGE = 500
 
@@ -49,7 +53,7 @@ class FileFormat(enum.StrEnum):
 
 @group.callback()
 def callback() -> None:
-    """Query the history of every change."""
+    """Query and verify the history of every change."""
 
 
 @group.command()
@@ -87,11 +91,27 @@ def export(
     style: Annotated[FileFormat, typer.Option("--format", help="How to write.")] = (
         FileFormat.NDJSON
     ),
+    proof: Annotated[
+        bool, typer.Option("--proof", help="Write events as stored, each with its proof.")
+    ] = False,
+    sensitive: Annotated[
+        bool,
+        typer.Option(
+            "--sensitive",
+            help=f"With --proof, include the content of {' and '.join(sorted(WITHHELD))} too.",
+        ),
+    ] = False,
 ) -> None:
     """Write every event that matches, however many, to a file.
 
-    The file appears when it is whole, readable by its owner only.
+    The file appears when it is whole, readable by its owner only. With --proof it is a bundle that
+    a stranger verifies without a server (`audit verify-bundle`); it holds scripts.
     """
+    if proof:
+        if file is None:
+            raise Rejected("A bundle needs a file to be written to.")
+        audit_proof.write_evidence(file, wanted, sensitive=sensitive)
+        return
     columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with (
         open_storage() as storage,

@@ -9,6 +9,7 @@ from rich.progress import Progress
 
 from app.bootstrap.sealed_files import files_to_seal_anew
 from app.bootstrap.storage import open_age_identities, open_signing_keys, open_vault
+from app.bootstrap.transparency import open_book
 from app.cli.output import JsonFlag, console, moment, print_json, print_table
 from config.settings import load_settings
 
@@ -130,3 +131,27 @@ def rotate_signing(
     with open_signing_keys() as signing:
         kid = signing.rotate(withdraw=withdraw)
     console.print(f"Signing key `{kid}` is in use.", markup=False)
+
+
+@group.command("checkpoint")
+def list_checkpoint(*, as_json: JsonFlag = False) -> None:
+    """List the keys that verify checkpoints of the history; the first one signs."""
+    settings = load_settings()
+    with open_vault(settings) as vault, open_book(settings, vault) as book:
+        keys = [str(key) for key in book.verifier_keys()]
+    if as_json:
+        print_json(keys)
+        return
+    typer.echo("\n".join(keys))
+
+
+@group.command("rotate-checkpoint")
+def rotate_checkpoint() -> None:
+    """Sign checkpoints with a new key; the former goes on verifying what it signed.
+
+    A running server notices at once. Give the new key to those who verify.
+    """
+    settings = load_settings()
+    with open_vault(settings) as vault, open_book(settings, vault) as book:
+        key = book.rotate()
+    typer.echo(str(key))

@@ -16,6 +16,7 @@ SCOPES = {
     "invoke:triggers": "invoke triggers",
     "read:hooks": "read hooks, triggers and their history",
     "read:audit": "query the audit log and access records",
+    "export:audit": "export events as they are stored, with proofs",
     "read:invocations": "read execution records and log lines",
     "read:payloads": "read recorded payloads and results",
     "read:sync": "read the state of the sync",

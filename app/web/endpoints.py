@@ -83,6 +83,8 @@ class Inquiry:
     path: Mapping[str, str]
     """Parts of the path."""
     body: bytes
+    accept: str
+    """The header ``Accept``; empty if there is none."""
     openapi: bytes
     """The OpenAPI document as JSON."""
     client: ClientRow | None = None

@@ -85,6 +85,7 @@ class Exchange:
                 values=values,
                 path=scope["path_params"],
                 body=body,
+                accept=_accept(scope),
                 openapi=self._openapi,
                 client=client,
                 headers=scope["headers"],
@@ -128,6 +129,10 @@ class ByMethod:
         else:
             response = self._answer_error(WrongMethod(self._allowed), scope)
             await _reply_and_note(response, scope, receive, send)
+
+
+def _accept(scope: Scope) -> str:
+    return b", ".join(v for name, v in scope["headers"] if name == b"accept").decode("latin-1")
 
 
 async def table_at(hooks: HookTable, wanted: Position | None) -> ActiveTable:

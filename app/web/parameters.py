@@ -40,6 +40,7 @@ class Parameter:
     parse: Parse
     default: Any = None
     place: Literal["query", "path", "header"] = "query"
+    required: bool = False
 
 
 def parse_query(query: bytes, parameters: Sequence[Parameter]) -> dict[str, Any]:
@@ -57,6 +58,9 @@ def parse_query(query: bytes, parameters: Sequence[Parameter]) -> dict[str, Any]
                 values[name] = known[name].parse(text)
             except ValueError as error:
                 problems.append(Problem(str(error), key=name))
+    for name, item in known.items():
+        if item.required and name not in dict(given):
+            problems.append(Problem("must be given", key=name))
     if problems:
         raise Rejected("The query of this request cannot be used.", problems=problems)
     return values
@@ -88,6 +92,12 @@ def flag(name: str, description: str) -> Parameter:
         return given == "true"
 
     return Parameter(name, description, {"type": "boolean"}, parse)
+
+
+def whole_number(name: str, description: str, *, required: bool = False) -> Parameter:
+    """Declare a parameter that is a number from 1 on."""
+    schema = {"type": "integer", "minimum": 1}
+    return Parameter(name, description, schema, _whole_number, required=required)
 
 
 def moment(name: str, description: str) -> Parameter:
@@ -139,6 +149,12 @@ def _text(given: str) -> str:
 def _limit(given: str) -> int:
     if not re.fullmatch(r"[0-9]{1,3}", given) or not 1 <= int(given) <= MAX_LIMIT:
         raise ValueError(f"must be a whole number from 1 to {MAX_LIMIT}")
+    return int(given)
+
+
+def _whole_number(given: str) -> int:
+    if not re.fullmatch(r"[1-9][0-9]{0,17}", given):
+        raise ValueError("must be a whole number from 1 on")
     return int(given)
 
 

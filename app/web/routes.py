@@ -28,6 +28,7 @@ from app.web import (
     sync,
     sync_actions,
     time_travel,
+    transparency,
 )
 from app.web.dashboard.site import Dashboard, is_browser
 from app.web.edge import Edge
@@ -50,6 +51,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *runner.ENDPOINTS,
     *history.ENDPOINTS,
     *time_travel.ENDPOINTS,
+    *transparency.ENDPOINTS,
     *sync.ENDPOINTS,
     *commits.ENDPOINTS,
     *sync_actions.ENDPOINTS,

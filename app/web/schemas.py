@@ -35,6 +35,7 @@ from app.web.schema_parts import (
     words,
 )
 from app.web.sync_schemas import SYNC_SCHEMAS
+from app.web.transparency_schemas import TRANSPARENCY_SCHEMAS
 from app.web.webhook_schemas import WEBHOOK_SCHEMAS
 
 _RAN = {"outcome": words(OutcomeKind), "ran_ms": NUMBER}
@@ -198,5 +199,6 @@ SCHEMAS: Mapping[str, Schema] = {
     **SYNC_SCHEMAS,
     **HISTORY_SCHEMAS,
     **JOURNAL_SCHEMAS,
+    **TRANSPARENCY_SCHEMAS,
 }
 """Every schema, by name."""

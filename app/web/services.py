@@ -17,6 +17,7 @@ from app.application.following import Live
 from app.application.hook_versions import PastVersion
 from app.application.hook_writer import HookWriter
 from app.application.invoke import Invoker
+from app.application.issue_checkpoints import HistoryProver
 from app.application.issue_tokens import TokenIssuer
 from app.application.ports import AuditLog, Clock, HookTable, Journal
 from app.application.preview_plan import Preview
@@ -91,6 +92,7 @@ class WebServices:
     writer: HookWriter
     audit: AuditLog
     past: TimeTravel
+    prover: HistoryProver
     journal: Journal
     live: Live
     access: AccessLog

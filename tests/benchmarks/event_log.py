@@ -29,7 +29,8 @@ from app.domain.aggregates import DomainEvent
 from app.domain.clients import Client
 from app.domain.hooks import Hook
 from app.domain.names import HookName
-from app.domain.sources import Source, SyncRun
+from app.domain.sources import Source
+from app.domain.sync_runs import SyncRun
 from app.domain.trigger_catalogue import CONTRACTS
 from app.domain.triggers import Trigger
 from app.eventstore.mapper import EventMapper

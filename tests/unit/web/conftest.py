@@ -25,6 +25,7 @@ from app.application.following import open_live
 from app.application.hook_versions import versions_of
 from app.application.hook_writer import HookWriter
 from app.application.invoke import Invoker
+from app.application.issue_checkpoints import HistoryProver
 from app.application.issue_tokens import TokenIssuer, TokenPolicy
 from app.application.journal_views import (
     Access,
@@ -51,6 +52,12 @@ from app.application.sign_in import SessionPolicy, SignIn
 from app.application.status import Check, Readiness, SourceStatus
 from app.application.sync_results import SyncResult, SyncStatus
 from app.application.time_travel import TimeTravel
+from app.application.transparency_ports import (
+    ConsistencyProof,
+    InclusionProof,
+    IssuedCheckpoint,
+    StoredBytes,
+)
 from app.application.views import (
     ActiveTable,
     AuditQuery,
@@ -64,6 +71,13 @@ from app.application.views import (
     TriggerRow,
 )
 from app.domain.aggregates import Meta
+from app.domain.checkpoints import (
+    Checkpoint,
+    NoteSignature,
+    SignedCheckpoint,
+    SignedNote,
+    VerifierKey,
+)
 from app.domain.clients import SCOPES
 from app.domain.errors import NotFound, Problem, Rejected, Unauthenticated
 from app.domain.outcomes import Call, HookVersion, LogLine, Outcome, OutcomeKind, ScriptToCheck
@@ -74,6 +88,15 @@ from app.domain.revisions import CommitSha, Position, TreeSha
 from app.domain.secrets import SealedSecret
 from app.domain.signers import Signer
 from app.domain.tokens import Audiences, VerifiedToken
+from app.domain.transparency import (
+    Subtree,
+    complete_hash,
+    consistency_proof,
+    event_hash,
+    inclusion_proof,
+    root_hash,
+)
+from app.vault.note_signatures import new_private_key, public_key_of, sign
 from app.web.openapi import openapi_document
 from app.web.rate_limits import RateLimits
 from app.web.routes import OPERATIONS, build_app
@@ -442,6 +465,77 @@ class FakeSigner:
         return VerifiedToken(claims.get("by", ""), claims["azp"], scopes, claims["exp"])
 
 
+class FakeProvenHistory:
+    """Events in memory: the tree over them, the book that signs for it, and their bytes."""
+
+    origin = "site/a-tenant"
+
+    def __init__(self) -> None:
+        self.events = [
+            StoredBytes(Position(n), f"hook:{n}", 1, "hook.created", b'{"n":%d}' % n)
+            for n in range(1, 21)
+        ]
+        self.private = new_private_key()
+        self.issued: list[IssuedCheckpoint] = []
+
+    def leaves(self, size: int) -> list[bytes]:
+        if size > len(self.events):
+            raise NotFound(f"The log holds {len(self.events)} events.")
+        return [
+            event_hash(e.position, e.stream, e.version, e.topic, e.state)
+            for e in self.events[:size]
+        ]
+
+    def size(self) -> int:
+        return len(self.events)
+
+    def root(self, size: int) -> bytes:
+        return root_hash(size, self._subtree(size))
+
+    def newest_position(self, size: int) -> Position:
+        return Position(size)
+
+    def inclusion(self, positions: Sequence[Position], size: int) -> list[InclusionProof]:
+        leaves, subtree = self.leaves(size), self._subtree(size)
+        if any(not 1 <= position <= size for position in positions):
+            raise NotFound("There is no such event.")
+        return [
+            InclusionProof(
+                position,
+                position - 1,
+                size,
+                leaves[position - 1],
+                tuple(inclusion_proof(position - 1, size, subtree)),
+                self.root(size),
+            )
+            for position in positions
+        ]
+
+    def consistency(self, old: int, new: int) -> ConsistencyProof:
+        proof = tuple(consistency_proof(old, new, self._subtree(new)))
+        return ConsistencyProof(old, new, self.root(old), self.root(new), proof)
+
+    def at(self, positions: Sequence[Position]) -> list[StoredBytes]:
+        return [self.events[position - 1] for position in positions]
+
+    def newest(self) -> IssuedCheckpoint | None:
+        return self.issued[-1] if self.issued else None
+
+    def verifier_keys(self) -> tuple[VerifierKey, ...]:
+        return (VerifierKey(self.origin, public_key_of(self.private)),)
+
+    def issue(self, size: int, root: bytes) -> IssuedCheckpoint:
+        (key,), checkpoint = self.verifier_keys(), Checkpoint(self.origin, size, root)
+        line = NoteSignature(key.name, key.key_id, sign(self.private, checkpoint.text.encode()))
+        note = str(SignedNote(checkpoint.text, (line,)))
+        self.issued.append(IssuedCheckpoint(SignedCheckpoint(checkpoint, note, key), NOW))
+        return self.issued[-1]
+
+    def _subtree(self, size: int) -> Subtree:
+        leaves = self.leaves(size)
+        return lambda level, index: complete_hash(leaves[index << level : (index + 1) << level])
+
+
 @dataclass
 class Site:
     """The application over its fakes; whatever it answers is checked against its document."""
@@ -458,6 +552,7 @@ class Site:
     services: WebServices
     readiness: list[Check]
     history: FakeHistory = field(default_factory=FakeHistory)
+    proved: FakeProvenHistory = field(default_factory=FakeProvenHistory)
 
     def get(self, path: str, **options: Any) -> httpx.Response:
         return self.ask("GET", path, **options)
@@ -573,7 +668,7 @@ def _site() -> Site:
 
     live = open_live(trigger_of, most=3, most_of_a_client=2)
     live.end()  # a stream that ends can be looked at whole
-    signer = FakeSigner()
+    signer, proved = FakeSigner(), FakeProvenHistory()
     policy = TokenPolicy(
         issuer="http://site/",
         audiences=Audiences.of(["http://site"], ["https://tenant.example.com/api/v2/"]),
@@ -611,6 +706,7 @@ def _site() -> Site:
         ),
         audit=audit,
         past=TimeTravel(history, audit, lambda: NOW, lambda _position, _timeout: True),
+        prover=HistoryProver(proved, proved, proved),
         journal=journal,
         live=live,
         access=access,
@@ -642,6 +738,7 @@ def _site() -> Site:
         services,
         checks,
         history,
+        proved,
     )
     made.let_in(TOKEN, *SCOPES)
     return made

@@ -13,6 +13,7 @@ from app.web.routes import OPERATIONS
 TOKEN = "hlt_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG"
 GUARDED = [o for o in OPERATIONS if o.scope and o.problem_documents]
 OPEN = {
+    "/v1/keys/checkpoint",
     "/",
     "/healthz",
     "/readyz",

@@ -1,0 +1,48 @@
+"""JSON Schemas of checkpoints, proofs and evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from app.web.schema_parts import COUNT, OBJECT, POSITION, TEXT, TIME, Schema, list_of, object_of
+
+_HASH: Schema = TEXT | {"contentEncoding": "base64", "description": "32 bytes (SHA-256)."}
+_SIZE: Schema = COUNT | {"description": "Number of leaves."}
+
+TRANSPARENCY_SCHEMAS: Mapping[str, Schema] = {
+    "Checkpoint": object_of(
+        {
+            "origin": TEXT | {"description": "Name of the log."},
+            "size": _SIZE,
+            "root": _HASH,
+            "note": TEXT | {"description": "The signed note, as `text/plain` answers it."},
+            "key": TEXT | {"description": "The verifier key, `name+hash+base64`."},
+            "made_at": TIME,
+        }
+    ),
+    "CheckpointKeys": object_of({"keys": list_of(TEXT)}),
+    "InclusionProof": object_of(
+        {
+            "position": POSITION,
+            "index": COUNT | {"description": "Number of the leaf, from 0."},
+            "size": _SIZE,
+            "event": object_of(
+                {"stream": TEXT, "version": COUNT, "topic": TEXT, "state_sha256": _HASH}
+            ),
+            "leaf": _HASH,
+            "hashes": list_of(_HASH),
+            "root": _HASH,
+        }
+    ),
+    "ConsistencyProof": object_of(
+        {
+            "from": _SIZE,
+            "to": _SIZE,
+            "from_root": _HASH,
+            "to_root": _HASH,
+            "hashes": list_of(_HASH),
+        }
+    ),
+    "EvidenceLine": OBJECT | {"description": "The head, an event with its proof, or the end."},
+}
+"""By name."""
