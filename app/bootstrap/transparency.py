@@ -29,6 +29,7 @@ from app.domain.checkpoints import (
 )
 from app.domain.errors import HookledgerError, Rejected
 from app.eventstore.raw_events import RawEvents
+from app.gitops.anchors import RefAnchor, anchored_notes
 from app.vault.checkpoint_book import SigningBook, read_book
 from app.vault.checkpoint_file import CheckpointFile, read_checkpoint_file
 from app.vault.note_signatures import verify as verify_signature
@@ -59,7 +60,10 @@ def open_prover(storage: Storage) -> Iterator[HistoryProver]:
 
 def anchors(settings: Settings) -> tuple[Anchor, ...]:
     """Return where checkpoints are put besides the book."""
-    return (CheckpointFile(anchor_file(settings)),)
+    file = CheckpointFile(anchor_file(settings))
+    if not settings.anchor_ref:
+        return (file,)
+    return (file, RefAnchor(settings.repo.expanduser().resolve(), settings.anchor_ref, utc_now))
 
 
 def origin(settings: Settings) -> str:
@@ -133,6 +137,9 @@ def verify_installation(
         sources.append(
             (str(anchor_file(settings)), tuple(read_checkpoint_file(anchor_file(settings))))
         )
+    if settings.anchor_ref:
+        notes = anchored_notes(settings.repo.expanduser().resolve(), settings.anchor_ref)
+        sources.append((settings.anchor_ref, tuple(notes)))
     sources += [(str(file), tuple(read_checkpoint_file(file))) for file in files]
     found, refused = _opened(sources, trusted)
     events = RawEvents(settings.database)

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import sqlite3
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -237,6 +238,28 @@ def test_whoever_rewrites_the_book_too_is_contradicted_by_what_was_copied_elsewh
     assert code == 3
     wheres = {each["where"] for each in found["checkpoints"]["contradicting"]}
     assert wheres == {str(elsewhere)}
+
+
+def test_a_checkpoint_in_the_followed_repository_contradicts_too(
+    var: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subprocess.run(["git", "init", "--quiet", tmp_path / "repo"], check=True)
+    monkeypatch.setenv("HOOKLEDGER_REPO", str(tmp_path / "repo"))
+    monkeypatch.setenv("HOOKLEDGER_ANCHOR_REF", "refs/hookledger/checkpoints")
+    assert run("clients", "create", "one more", "--scope", "read:audit").exit_code == 0
+    sign()
+    key = run("keys", "checkpoint").stdout.strip()
+    for file in var.glob("checkpoints*"):
+        file.unlink()
+    code, found = verified("--key", key)
+    assert (code, found["checkpoints"]["agreeing"]) == (0, 1)
+
+    tamper(var, "UPDATE stored_events SET topic = 'x' WHERE rowid = 30")
+
+    code, found = verified("--key", key)
+    assert (code, found["first_bad_position"]) == (3, 30)
+    (contradicting,) = found["checkpoints"]["contradicting"]
+    assert contradicting["where"] == "refs/hookledger/checkpoints"
 
 
 def test_a_forged_checkpoint_is_refused(var: Path, tmp_path: Path) -> None:
