@@ -123,8 +123,12 @@ class StoredAuditLog(StoredView):
 
     def _create(self, session: Session, tables: Tables) -> None:
         session.run(tables.sql(_EVENTS % self._database.position_key))
-        for statement in (_LABELS, _BY_AT, *definitions(self._database), DEFINITION):
+        for statement in (_LABELS, *definitions(self._database), DEFINITION):
             session.run(tables.sql(statement))
+
+    def indexes(self) -> tuple[str, ...]:
+        """Return the index by time: made at once it costs a tenth of growing along."""
+        return (_BY_AT,)
 
     def _drop(self, session: Session, tables: Tables) -> None:
         drop_words(self._database, session, tables)

@@ -120,7 +120,9 @@ class StoredView(ABC):
             session.run(_POSITIONS)
             session.run(_REGISTER, self.name)
             if (state := self._locked(session)).generation == 0:
-                self._create(session, Tables(self.name, 1))
+                self._create(session, first := Tables(self.name, 1))
+                for statement in self.indexes():
+                    session.run(first.sql(statement))
                 session.run(_SWITCH, 1, state.position, self.name)
 
     def apply(self, after: Position, recorded: Sequence[Recorded]) -> Position:
@@ -151,45 +153,61 @@ class StoredView(ABC):
         with self._database.write() as session:
             state = self._locked(session)
             tables = self._next_generation(session, state)
+            for statement in self.indexes():
+                session.run(tables.sql(statement))
             self._drop(session, Tables(self.name, state.generation))
             session.run(_SWITCH, tables.generation, 0, self.name)
 
-    def begin_rebuild(self) -> Tables:
+    @property
+    def database(self) -> Database:
+        """Where the view is kept; views that share one are rebuilt together."""
+        return self._database
+
+    def begin_rebuild(self, session: Session) -> Tables:
         """Create an empty generation beside the one in use; an unfinished older one is dropped."""
-        with self._database.write() as session:
-            tables = self._next_generation(session, self._locked(session))
-            session.run(_BEGIN, tables.generation, self.name)
-            return tables
+        tables = self._next_generation(session, self._locked(session))
+        session.run(_BEGIN, tables.generation, self.name)
+        return tables
 
-    def apply_to_rebuild(self, tables: Tables, recorded: Sequence[Recorded]) -> None:
+    def apply_to_rebuild(
+        self, session: Session, tables: Tables, recorded: Sequence[Recorded]
+    ) -> None:
         """Take a batch into a generation under construction; raise ``Conflict`` if it is gone."""
-        with self._database.write() as session:
-            state = self._building(session, tables)
-            fresh = [fact for fact in recorded if fact.position > state.built]
-            if fresh:
-                self._write(session, tables, fresh)
-                session.run(_ADVANCE_BUILT, fresh[-1].position, self.name)
+        state = self._building(session, tables)
+        fresh = [fact for fact in recorded if fact.position > state.built]
+        if fresh:
+            self._write(session, tables, fresh)
+            session.run(_ADVANCE_BUILT, fresh[-1].position, self.name)
 
-    def finish_rebuild(self, tables: Tables) -> bool:
-        """Put a generation to use; False if events arrived that it lacks. Raises ``Conflict``."""
-        with self._database.write() as session:
-            state = self._building(session, tables)
-            if state.built < state.position:
-                return False
-            self._drop(session, Tables(self.name, state.generation))
-            session.run(_SWITCH, tables.generation, state.built, self.name)
-            return True
+    def index_rebuild(self, session: Session, tables: Tables, statement: str) -> None:
+        """Run one of ``indexes`` on a generation that has its rows; raise ``Conflict``."""
+        self._building(session, tables)
+        session.run(tables.sql(statement))
 
-    def abandon_rebuild(self, tables: Tables) -> None:
+    def is_rebuilt(self, session: Session, tables: Tables) -> bool:
+        """Tell whether a generation under construction lacks nothing; raise ``Conflict``."""
+        state = self._building(session, tables)
+        return state.built >= state.position
+
+    def finish_rebuild(self, session: Session, tables: Tables) -> None:
+        """Put a generation to use, and drop the one before."""
+        state = self._building(session, tables)
+        self._drop(session, Tables(self.name, state.generation))
+        session.run(_SWITCH, tables.generation, state.built, self.name)
+
+    def abandon_rebuild(self, session: Session, tables: Tables) -> None:
         """Drop a generation under construction; harmless if it is gone or in use."""
-        with self._database.write() as session:
-            if self._locked(session).building == tables.generation:
-                self._drop(session, tables)
-                session.run(_ABANDON, self.name)
+        if self._locked(session).building == tables.generation:
+            self._drop(session, tables)
+            session.run(_ABANDON, self.name)
+
+    def indexes(self) -> tuple[str, ...]:
+        """Return what is quicker made once the rows are there, as templates of statements."""
+        return ()
 
     @abstractmethod
     def _create(self, session: Session, tables: Tables) -> None:
-        """Create the tables, empty."""
+        """Create the tables, empty, without ``indexes``."""
 
     @abstractmethod
     def _drop(self, session: Session, tables: Tables) -> None:

@@ -34,7 +34,7 @@ from config.settings import Settings, load_settings
 from projections.event_log import StoredEventLog
 from projections.follower import Follower
 from projections.live_table import LiveHookTable
-from projections.rebuild import rebuild
+from projections.rebuild import Progress, rebuild
 from projections.sqlite import SQLiteDatabase
 from projections.stored_audit_log import StoredAuditLog
 from projections.stored_hook_table import StoredHookTable
@@ -209,15 +209,11 @@ def open_sessions(settings: Settings | None = None) -> Iterator[SqliteSessions]:
         yield sessions
 
 
-def rebuild_projections(storage: Storage, progress: Callable[[int, int], None]) -> Position:
-    """Replay every event into fresh tables of each view; return the position reached.
-
-    ``progress`` gets the positions done and to do, over all views.
-    """
+def rebuild_projections(storage: Storage, tell: Callable[[Progress], None]) -> Position:
+    """Replay every event into fresh tables of all views; return the position reached."""
     views = (storage.stored_hooks, storage.stored_audit, storage.transparency)
-    for number, view in enumerate(views):
-        for step in rebuild(view, storage.log):
-            progress(number * step.total + step.done, len(views) * step.total)
+    for progress in rebuild(views, storage.log):
+        tell(progress)
     return storage.stored_audit.position()
 
 

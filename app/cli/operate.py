@@ -5,12 +5,21 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 from app.bootstrap.diagnosis import diagnose
 from app.bootstrap.storage import open_storage, rebuild_projections
 from app.cli.output import JsonFlag, console, print_json, print_table
 from config.settings import load_settings
+from projections.rebuild import Progress as Step
 
 
 def rebuild() -> None:
@@ -18,13 +27,25 @@ def rebuild() -> None:
 
     The server may go on serving meanwhile; nothing in the ledger changes.
     """
-    columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with open_storage() as storage, Progress(*columns, console=console) as progress:
+    columns = (BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
+    with (
+        open_storage() as storage,
+        Progress("{task.description}", *columns, console=console) as progress,
+    ):
         bar = progress.add_task("Replaying events", total=None)
-        position = rebuild_projections(
-            storage, lambda done, total: progress.update(bar, completed=done, total=total)
-        )
+
+        def tell(step: Step) -> None:
+            progress.update(bar, description=step.stage, completed=step.done, total=step.total)
+
+        position = rebuild_projections(storage, tell)
     console.print(f"The projections are rebuilt up to position {position}.")
+
+
+class _Rate(ProgressColumn):
+    """Events a second, lately."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.finished_speed or task.speed or 0:,.0f}/s")
 
 
 def doctor(

@@ -85,7 +85,7 @@ def tamper(folder: Path, *statements: str) -> None:
 
 def rebuild() -> None:
     with open_storage() as storage:
-        rebuild_projections(storage, lambda _done, _total: None)
+        rebuild_projections(storage, lambda _: None)
 
 
 def run(*arguments: str | Path) -> Result:

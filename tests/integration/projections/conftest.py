@@ -26,6 +26,7 @@ from projections.event_log import StoredEventLog
 from projections.sqlite import SQLiteDatabase
 from projections.stored_audit_log import StoredAuditLog
 from projections.stored_hook_table import StoredHookTable
+from projections.transparency import StoredTransparencyLog
 from projections.views import StoredView
 
 TRIGGERS = ("pre-user-registration", "credentials-exchange")
@@ -41,7 +42,8 @@ class World:
         self.database = SQLiteDatabase(path)
         self.hooks = StoredHookTable(self.database)
         self.audit = StoredAuditLog(self.database)
-        self.views: tuple[StoredView, ...] = (self.hooks, self.audit)
+        self.tree = StoredTransparencyLog(self.database)
+        self.views: tuple[StoredView, ...] = (self.hooks, self.audit, self.tree)
         self._serial = 0
 
     def close(self) -> None:

@@ -39,7 +39,7 @@ def following(world: Any) -> Iterator[ReadSide]:
     live = LiveHookTable(world.log, world.hooks.load_table, poll=HOUR)
     hooks, audit = (
         Follower(view.name, world.log, start=view.position, apply=view.apply, poll=HOUR)
-        for view in world.views
+        for view in (world.hooks, world.audit)
     )
     with ExitStack() as stack:
         for follower in (live, hooks, audit):

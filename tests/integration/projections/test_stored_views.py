@@ -228,7 +228,7 @@ def test_views_opened_again_go_on_where_they_were(world: Any, make_world: Any) -
     world.feed_all()
 
     with contextlib.closing(make_world(world.path)) as again:
-        assert [view.position() for view in again.views] == [world.ledger.head()] * 2
+        assert [view.position() for view in again.views] == [world.ledger.head()] * 3
         a_history(again, 20)
         again.feed_all()
         assert everything(again) == list(range(1, again.ledger.head() + 1))

@@ -116,7 +116,7 @@ def test_the_larger_the_table_the_rarer_are_snapshots(world: Any) -> None:
 def test_a_rebuild_makes_the_snapshots_again(lived: Any) -> None:
     before = TableHistory(lived.hooks, lived.log).as_of(Position(70))
 
-    for _ in rebuild(lived.hooks, lived.log, batch=7):
+    for _ in rebuild([lived.hooks], lived.log, batch=7, group=7):
         pass
 
     with closing(sqlite3.connect(lived.path)) as connection:
