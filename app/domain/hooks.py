@@ -75,7 +75,14 @@ class Hook(Root):
         """Its folder in the source is another."""
 
         TOPIC: ClassVar[str] = "hook.moved"
+        class_version: ClassVar[int] = 2
         path: str
+        previous: str | None
+        """None for a hook of the API that git took over, and in events of version 1."""
+
+        @staticmethod
+        def upcast_v1_v2(members: dict[str, Any]) -> None:
+            members["previous"] = None
 
     class DependenciesChanged(Root.Event):
         """It needs other packages."""
@@ -196,7 +203,7 @@ class Hook(Root):
     def move(self, path: str) -> None:
         self._require_present()
         if path != self.path:
-            self._moved(path=path)
+            self._moved(path=path, previous=self.path)
 
     def rename(self, name: str) -> None:
         self._require_present()
@@ -249,7 +256,7 @@ class Hook(Root):
         self.settings, self.digest = settings, digest
 
     @event(Moved)
-    def _moved(self, path: str) -> None:
+    def _moved(self, path: str, previous: str | None) -> None:  # noqa: ARG002 (kept for readers of the log)
         self.path = path
 
     @event(Renamed)
