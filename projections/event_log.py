@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import msgspec
 from eventsourcing.persistence import (
     ApplicationRecorder,
     InterfaceError,
@@ -76,6 +77,18 @@ class PoisonEvent(Stalled):
         self.topic = recorded.topic
 
 
+def whole_before(recorded: Sequence[Recorded], position: Position) -> Sequence[Recorded]:
+    """Return the events before ``position``, less those of the same command right before it.
+
+    What one command recorded takes effect whole or not at all.
+    """
+    before = [fact for fact in recorded if fact.position < position]
+    command = next((_command(fact) for fact in recorded if fact.position == position), None)
+    while command is not None and before and _command(before[-1]) == command:
+        before.pop()
+    return before
+
+
 class StoredEventLog:
     """The log read through the library's recorder and the event store's mapper."""
 
@@ -107,6 +120,27 @@ class StoredEventLog:
             version=notification.originator_version,
             topic=notification.topic,
             event=event if isinstance(event, DomainEvent) else None,
-            state=notification.state,
+            state=_bytes(notification.state),
             problem="" if known else str(getattr(event, "problem", "it is not understood.")),
         )
+
+
+def _bytes(state: bytes | str) -> bytes:
+    """Take text as its bytes: SQLite keeps any type in any column, and others write there too."""
+    return state if isinstance(state, bytes) else state.encode("utf-8", "surrogatepass")
+
+
+class _Correlated(msgspec.Struct):
+    correlation_id: str | None = None
+
+
+class _Envelope(msgspec.Struct):
+    meta: _Correlated = msgspec.field(default_factory=_Correlated)
+
+
+def _command(fact: Recorded) -> str | None:
+    """Return what the events of one command have in common, also of an unknown event."""
+    try:
+        return msgspec.json.decode(fact.state, type=_Envelope).meta.correlation_id
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None

@@ -1,9 +1,9 @@
 """A thread that follows the log and hands batches to a projection.
 
 Wake-ups (a save in this process, a commit of another) are hints that make it fast; that it looks
-again every two seconds is the guarantee. What may pass is tried again with growing pauses; at an
-event that cannot be processed it stops for good and says so, because to skip a fact is to be wrong
-from there on.
+again every two seconds is the guarantee. What may pass is tried again with growing pauses; before
+an event that cannot be processed it stops for good and says so, because to skip a fact is to be
+wrong from there on.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from app.domain.errors import Transient
 from app.domain.revisions import Position
-from projections.event_log import EventLog, PoisonEvent, Recorded
+from projections.event_log import EventLog, PoisonEvent, Recorded, whole_before
 from projections.reached import Reached
 
 Apply = Callable[[Position, Sequence[Recorded]], Position]
@@ -189,6 +189,10 @@ class Follower:
             self._failed = next(
                 (fact for fact in recorded if fact.position == error.position), recorded[0]
             )
+            if before := whole_before(recorded, error.position):
+                self._advance(self._apply(after, before))
+                if self._on_drained is not None:
+                    self._on_drained()
             raise
         except Transient:
             raise

@@ -6,6 +6,7 @@ the server understands it or not: what is hashed are the stored bytes.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 
 from app.application.transparency_ports import ConsistencyProof, InclusionProof
@@ -17,7 +18,7 @@ from app.domain.transparency import (
     inclusion_proof,
     root_hash,
 )
-from projections.event_log import Recorded
+from projections.event_log import PoisonEvent, Recorded
 from projections.transparency_tiles import GAPS, TILES, StoredTree
 from projections.views import Session, StoredView, Tables
 
@@ -82,15 +83,14 @@ class StoredTransparencyLog(StoredView):
             session.run(f"DROP TABLE IF EXISTS {tables.table(table)}")
 
     def _write(self, session: Session, tables: Tables, recorded: Sequence[Recorded]) -> None:
-        StoredTree(session, tables).append(
-            [
-                (
-                    fact.position,
-                    event_hash(fact.position, fact.stream, fact.version, fact.topic, fact.state),
-                )
-                for fact in recorded
-            ]
-        )
+        StoredTree(session, tables).append([(fact.position, _leaf(fact)) for fact in recorded])
+
+
+def _leaf(fact: Recorded) -> bytes:
+    try:
+        return event_hash(fact.position, fact.stream, fact.version, fact.topic, fact.state)
+    except (TypeError, AttributeError, struct.error) as error:
+        raise PoisonEvent(fact, "its columns hold what no server has written.") from error
 
 
 def _grown(tree: StoredTree, size: int) -> StoredTree:

@@ -15,6 +15,7 @@ from app.application.manage_clients import Credentials, create_client, revoke_cl
 from app.bootstrap.ambient import cli_meta, new_id
 from app.bootstrap.backup import serving
 from app.bootstrap.listening import Server, bound_socket
+from app.bootstrap.orphans import sweep_orphans
 from app.bootstrap.people import login_link
 from app.bootstrap.services import open_services
 from app.bootstrap.storage import (
@@ -22,7 +23,6 @@ from app.bootstrap.storage import (
     open_storage,
 )
 from app.bootstrap.tls import ServedCertificate, served_certificate
-from app.bootstrap.upkeep import sweep
 from app.domain.clients import SCOPES
 from app.telemetry import set_up_logging
 from app.web.lane import lane_protocol
@@ -63,7 +63,7 @@ async def _serve(
     started: Started,
 ) -> None:
     with open_storage(settings) as storage, serving(settings):
-        sweep(storage)
+        sweep_orphans(storage)
         credentials = _quickstart_client(storage) if quickstart else None
         async with open_services(storage) as services:
             server = Server(

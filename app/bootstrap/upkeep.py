@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Coroutine
-from datetime import timedelta
 
 from app.application.invoke import Invoker
 from app.application.views import ActiveTable
@@ -18,8 +17,6 @@ from app.bootstrap.storage import (
 from app.domain.errors import HookledgerError
 
 _log = logging.getLogger("hookledger.server")
-
-_ORPHAN_AGE = timedelta(hours=1)
 
 
 async def first_sync(engine: Engine, looked: asyncio.Event) -> None:
@@ -63,13 +60,3 @@ async def keep_warm(storage: Storage, invoker: Invoker) -> None:
             _log.exception("workers could not be prepared; they start when they are needed")
         await changed.wait()
         changed.clear()
-
-
-def sweep(storage: Storage) -> None:
-    """Destroy data keys that a crash left without a secret."""
-    known = {
-        secret.key_id
-        for hook in storage.hooks.table.hooks.values()
-        for secret in hook.secrets.values()
-    }
-    storage.vault.sweep(known, _ORPHAN_AGE)

@@ -19,7 +19,10 @@ from app.domain.revisions import Position
 Row = tuple[Any, ...]
 
 BLOCK = 256
-_SELECT = "SELECT rowid, originator_id, originator_version, topic, state FROM stored_events"
+# SQLite keeps any type in any column; text counts as its bytes, here and in the projections.
+_SELECT = (
+    "SELECT rowid, originator_id, originator_version, topic, CAST(state AS BLOB) FROM stored_events"
+)
 _TRIGGERS = ("at_end", "no_delete", "no_replace", "no_update")
 
 

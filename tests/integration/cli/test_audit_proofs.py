@@ -139,11 +139,6 @@ ATTACKS = {
         1,
         "is not the one that was recorded",
     ),
-    "a state stored as text": (
-        "UPDATE stored_events SET state = CAST(state AS TEXT) WHERE rowid = 77",
-        77,
-        "is not the one that was recorded",
-    ),
     "one removed": ("DELETE FROM stored_events WHERE rowid = 256", 256, "Event 256 is missing"),
     "one removed and the gap closed": (
         (
