@@ -14,7 +14,15 @@ from typing import TypeVar
 
 from rich.console import Console
 
-from tests.benchmarks import deployment, following, peers, report, throughput, workers
+from tests.benchmarks import (
+    deployment,
+    following,
+    peers,
+    report,
+    throughput,
+    transparency,
+    workers,
+)
 
 REPORT = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
 
@@ -39,6 +47,9 @@ def main() -> int:
         report.head(platform_of_this_run()),
         report.throughput(comparisons),
         report.workers(figures),
+        report.history(
+            _with("history", lambda: transparency.measure(20_000 if sample else 1_000_000))
+        ),
     ]
     if not sample:
         standings, absent = _with("peers", peers.measure)

@@ -8,6 +8,7 @@ from tests.benchmarks.deployment import Latency
 from tests.benchmarks.following import Following
 from tests.benchmarks.peers import Standing
 from tests.benchmarks.throughput import Comparison
+from tests.benchmarks.transparency import Measured
 from tests.benchmarks.workers import Figures
 
 _HEAD = """# Benchmarks
@@ -58,6 +59,15 @@ _DEPLOYMENT = """
 
 `git commit` has returned → the next answer names the commit; {commits} commits to one of {hooks}
 hooks, asked again and again over one connection.
+
+"""
+
+
+_HISTORY = """
+## The history
+
+A log of {events:,} events ({megabytes:,.0f} MB) as a busy server writes it, on SQLite. Memory is the
+highest of the whole process.
 
 """
 
@@ -122,6 +132,35 @@ def workers(figures: Figures) -> str:
         ),
     ]
     return _WORKERS + _table(("what", "figure", "of what"), rows)
+
+
+def history(measured: Measured) -> str:
+    m = measured
+    rows = [
+        ("reading and decoding alone", "1", f"{m.read:,.0f} events/s"),
+        *(
+            (what, f"**{rate / m.read:.0%}** of that", f"{rate:,.0f} events/s")
+            for what, rate in (
+                ("rebuild of the Merkle tree", m.tree),
+                ("rebuild of tree and hook table", m.hooks_and_tree),
+                ("rebuild of tree, hook table and audit log, indexed", m.everything),
+            )
+        ),
+        ("memory of the rebuild", f"**{m.rebuild_mib:.0f} MiB**", ""),
+        (
+            "`audit verify`",
+            f"**{m.verify_seconds:.1f} s**",
+            f"{m.events / m.verify_seconds:,.0f} events/s, {m.verify_mib:.0f} MiB",
+        ),
+        (
+            "inclusion proof",
+            f"**{m.inclusion_ms:.2f} ms**",
+            f"median; the worst {m.inclusion_worst_ms:.2f} ms",
+        ),
+        ("consistency proof", f"**{m.consistency_ms:.2f} ms**", "median"),
+    ]
+    table = _table(("what", "figure", "that is"), rows)
+    return _HISTORY.format(events=m.events, megabytes=m.megabytes) + table
 
 
 def peers(standings: Sequence[Standing], absent: Mapping[str, str], connections: int = 16) -> str:

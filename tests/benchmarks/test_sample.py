@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.benchmarks import report, workers
+from tests.benchmarks import report, transparency, workers
 from tests.benchmarks.deployment import Latency
 from tests.benchmarks.following import Following
 from tests.benchmarks.load import Round, medians, ratio
@@ -22,6 +22,15 @@ def test_workers_are_measured_and_reported() -> None:
     assert set(found.kill_ms) == {"a busy loop", "deaf to signals", "200 MB in use"}
     text = report.workers(found)
     assert "private memory of a warm Python hook" in text
+
+
+def test_the_history_is_measured_and_reported() -> None:
+    found = transparency.measure(3000, hooks=50)
+    assert min(found.read, found.tree, found.hooks_and_tree, found.everything) > 0
+    assert 0 < found.inclusion_ms <= found.inclusion_worst_ms
+    text = report.history(found)
+    assert "A log of 3,000 events" in text
+    assert "| rebuild of the Merkle tree |" in text
 
 
 def test_rates_are_compared_round_by_round() -> None:
