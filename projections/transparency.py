@@ -6,11 +6,12 @@ the server understands it or not: what is hashed are the stored bytes.
 
 from __future__ import annotations
 
+import contextlib
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from app.application.transparency_ports import ConsistencyProof, InclusionProof
-from app.domain.errors import NotFound, Rejected
+from app.domain.errors import NotFound, Rejected, Stalled
 from app.domain.revisions import Position
 from app.domain.transparency import (
     consistency_proof,
@@ -30,28 +31,26 @@ class StoredTransparencyLog(StoredView):
 
     def size(self) -> int:
         """Return the number of leaves taken in."""
-        with self._database.read() as session:
-            return self._tree(session).size()
+        with self._reading() as tree:
+            return tree.size()
 
     def root(self, size: int) -> bytes:
         """Return the root of the first ``size`` leaves; raise ``NotFound`` if there are fewer."""
-        with self._database.read() as session:
-            return root_hash(size, _grown(self._tree(session), size).subtree)
+        with self._reading() as tree:
+            return root_hash(size, _grown(tree, size).subtree)
 
     def newest_position(self, size: int) -> Position:
         """Return the position of the last of the first ``size`` leaves; 0 for none."""
-        with self._database.read() as session:
-            tree = _grown(self._tree(session), size)
-            return Position(tree.position_of(size - 1) if size else 0)
+        with self._reading() as tree:
+            return Position(_grown(tree, size).position_of(size - 1) if size else 0)
 
     def inclusion(self, positions: Sequence[Position], size: int) -> list[InclusionProof]:
         """Prove that the events are in the tree of ``size`` leaves.
 
         Raises ``NotFound`` if one is not, or the tree has not grown so far.
         """
-        with self._database.read() as session:
-            tree = _grown(self._tree(session), size)
-            root = root_hash(size, tree.subtree)
+        with self._reading() as tree:
+            root = root_hash(size, _grown(tree, size).subtree)
             return [_inclusion(tree, position, size, root) for position in positions]
 
     def consistency(self, old: int, new: int) -> ConsistencyProof:
@@ -61,8 +60,8 @@ class StoredTransparencyLog(StoredView):
         """
         if not 0 < old <= new:
             raise Rejected(f"A tree of {new} leaves cannot extend one of {old}.")
-        with self._database.read() as session:
-            tree = _grown(self._tree(session), new)
+        with self._reading() as tree:
+            _grown(tree, new)
             return ConsistencyProof(
                 old,
                 new,
@@ -71,8 +70,15 @@ class StoredTransparencyLog(StoredView):
                 tuple(consistency_proof(old, new, tree.subtree)),
             )
 
-    def _tree(self, session: Session) -> StoredTree:
-        return StoredTree(session, self._tables(session))
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[StoredTree]:
+        with self._database.read() as session:
+            try:
+                yield StoredTree(session, self._tables(session))
+            except LookupError as error:
+                raise Stalled(
+                    f"The stored Merkle tree is damaged: {error}. Run `hookledger rebuild`."
+                ) from error
 
     def _create(self, session: Session, tables: Tables) -> None:
         session.run(tables.sql(TILES % self._database.bytes_type))

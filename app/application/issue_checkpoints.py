@@ -109,7 +109,7 @@ class HistoryProver:
         self._contradiction = (
             f"The history contradicts the checkpoint of {signed.size} events that was signed "
             f"at {newest.made_at.isoformat()}: it was changed since. Nothing is signed. "
-            "Run `hookledger audit verify`, and restore the database from a backup."
+            "Run `hookledger audit verify`: it says whether events or only the tree were changed."
         )
         raise Stalled(self._contradiction)
 

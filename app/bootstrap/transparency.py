@@ -90,6 +90,8 @@ async def keep_signing(prover: HistoryProver, interval: float) -> None:
             await asyncio.to_thread(prover.checkpoint)
         except HookledgerError as error:
             _log.error("checkpoint_refused", extra={"reason": str(error)})
+        except Exception:  # noqa: BLE001 (hooks go on running, and the next one may be signed)
+            _log.exception("no checkpoint could be made")
         await asyncio.sleep(interval)
 
 

@@ -14,7 +14,7 @@ from pymerkle import InmemoryTree, verify_inclusion
 from pymerkle.core import _inclusion_path_layout
 from pymerkle.proof import InclusionProof
 
-from app.domain.errors import NotFound, Rejected
+from app.domain.errors import NotFound, Rejected, Stalled
 from app.domain.revisions import Position
 from app.domain.transparency import (
     is_consistent,
@@ -120,6 +120,22 @@ def test_what_is_beyond_the_tree_is_not_found(tree: StoredTransparencyLog) -> No
     for old, new in ((0, 5), (6, 5)):
         with pytest.raises(Rejected):
             tree.consistency(old, new)
+
+
+@pytest.mark.parametrize("damage", ["DELETE FROM {}", "UPDATE {} SET hashes = X'00'"])
+def test_a_damaged_tree_is_told_with_the_remedy(
+    world: Any, tree: StoredTransparencyLog, damage: str
+) -> None:
+    tree.apply(Position(0), facts(range(1, 600)))
+    with contextlib.closing(sqlite3.connect(world.path)) as other, other:
+        other.execute(damage.format("transparency_v1_g1_tiles") + " WHERE number = 0")
+    for ask in (
+        lambda: tree.root(599),
+        lambda: tree.inclusion([Position(3)], 599),
+        lambda: tree.consistency(3, 599),
+    ):
+        with pytest.raises(Stalled, match="Run `hookledger rebuild`"):
+            ask()
 
 
 def test_an_event_nobody_understands_is_a_leaf_like_any_other(
