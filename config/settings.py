@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field, JsonValue, ValidationError
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -50,6 +50,9 @@ _REGISTRY = frozenset(
 )
 
 
+_Keyword = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.\-]{0,127}$")]
+
+
 class SettingsError(Exception):
     """A setting is missing, unknown or has a value that cannot be."""
 
@@ -64,6 +67,8 @@ class Settings(BaseSettings):
     master_key_file: str
     repo: Path
     repo_path: Annotated[str, Field(pattern=r"^([^/\s][^\s]*)?$")]
+    repo_format: Literal["auto", "native", "auth0-directory", "auth0-yaml"]
+    keywords: Annotated[dict[_Keyword, JsonValue], Field(repr=False)]
     branch: str
     source: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
     committer_name: Annotated[str, Field(min_length=1)]

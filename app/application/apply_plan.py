@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from app.application.ledger import Ledger
@@ -31,10 +31,10 @@ class PlanApplication:
         self._created = created
         self._owner = owner
         self._loaded: dict[str, Root] = {}
+        self.sealed_keys: list[str] = []
+        """Data keys of new secrets; to be destroyed if the transaction is not stored."""
         self.destroyed_keys: list[str] = []
         """Data keys that lost their secret; to be destroyed once the transaction is stored."""
-        self.made_keys: list[str] = []
-        """Data keys of new secrets; to be destroyed if it is not stored."""
 
     @property
     def aggregates(self) -> tuple[Root, ...]:
@@ -63,12 +63,7 @@ class PlanApplication:
         if change.kind is SecretChangeKind.REMOVED:
             self.destroyed_keys.append(hook.remove_secret(change.name))
             return
-        value = self._vault.reveal(PURPOSE, change.sealed).decode()
-        sealed = self._vault.seal(hook_id, change.name, value)
-        self.made_keys.append(sealed.key_id)
-        replaced = hook.set_secret(sealed)
-        if replaced is not None:
-            self.destroyed_keys.append(replaced)
+        self._set_secret(hook, change.name, self._vault.reveal(PURPOSE, change.sealed).decode())
 
     def _retire(self, change: Change) -> None:
         hook = self._hook(change)
@@ -94,20 +89,19 @@ class PlanApplication:
         wanted = _desired(change)
         hook_id = self._created[change.name]
         self._reserve(change.name, hook_id)
-        self._keep(
-            Hook.create(
-                hook_id,
-                name=wanted.name,
-                trigger=wanted.trigger,
-                owner=self._owner,
-                path=wanted.path,
-                language=wanted.language,
-                script=wanted.script,
-                dependencies=dict(wanted.dependencies),
-                settings=dict(wanted.settings),
-                digest=wanted.digest,
-            )
+        hook = Hook.create(
+            hook_id,
+            name=wanted.name,
+            trigger=wanted.trigger,
+            owner=self._owner,
+            path=wanted.path,
+            language=wanted.language,
+            script=wanted.script,
+            dependencies=dict(wanted.dependencies),
+            settings=dict(wanted.settings),
+            digest=wanted.digest,
         )
+        self._change_secrets(self._keep(hook), wanted.secrets)
 
     def _update(self, change: Change) -> None:
         wanted = _desired(change)
@@ -117,6 +111,22 @@ class PlanApplication:
         hook.change_dependencies(dict(wanted.dependencies), wanted.digest)
         hook.change_settings(dict(wanted.settings), wanted.digest)
         hook.move(wanted.path)
+        self._change_secrets(hook, wanted.secrets)
+
+    def _change_secrets(self, hook: Hook, wanted: Mapping[str, str | None] | None) -> None:
+        if wanted is None:
+            return
+        for name in sorted(hook.secrets.keys() - wanted.keys()):
+            self.destroyed_keys.append(hook.remove_secret(name))
+        for name, value in sorted(wanted.items()):
+            if value is not None:
+                self._set_secret(hook, name, value)
+
+    def _set_secret(self, hook: Hook, name: str, value: str) -> None:
+        sealed = self._vault.seal(hook.public_id, name, value)
+        self.sealed_keys.append(sealed.key_id)
+        if (replaced := hook.set_secret(sealed)) is not None:
+            self.destroyed_keys.append(replaced)
 
     def _enable(self, change: Change) -> None:
         hook_id = change.hook_id or self._created[change.name]
@@ -152,6 +162,19 @@ class PlanApplication:
     def _keep(self, aggregate: A) -> A:
         self._loaded[aggregate.id] = aggregate
         return aggregate
+
+
+def settle_keys(vault: Vault, works: Sequence[PlanApplication], *, recorded: bool) -> None:
+    """Destroy the keys of what is no secret any more, or never became one.
+
+    ``works`` are the attempts at one transaction; ``recorded`` tells whether the last was stored.
+    """
+    unused = [key for work in works for key in work.sealed_keys]
+    if recorded:
+        unused = [key for work in works[:-1] for key in work.sealed_keys]
+        unused += works[-1].destroyed_keys
+    if unused:
+        vault.destroy(unused)
 
 
 def _desired(change: Change) -> DesiredHook:

@@ -9,7 +9,7 @@ from functools import partial
 import anyio.to_thread
 
 from app.application.install_packages import install_for
-from app.application.ports import Clock, Packages, Runner
+from app.application.ports import Clock, Packages, Runner, Vault
 from app.application.revisions import (
     active_hook,
     active_triggers,
@@ -19,6 +19,7 @@ from app.application.revisions import (
 from app.application.run_fixtures import failing_fixtures
 from app.application.sealed_secrets import SealedSecrets
 from app.application.source_ports import SourceRepository
+from app.application.source_secrets import with_changed_secrets
 from app.application.sync_results import SourceSettings, same_place
 from app.application.views import ActiveTable
 from app.domain.errors import Problem, Rejected
@@ -47,6 +48,7 @@ class RevisionDecider:
         repository: SourceRepository,
         runner: Runner,
         packages: Packages,
+        vault: Vault,
         secrets: SealedSecrets,
         clock: Clock,
         new_id: Callable[[], str],
@@ -55,6 +57,7 @@ class RevisionDecider:
         self._repository = repository
         self._runner = runner
         self._packages = packages
+        self._vault = vault
         self._secrets = secrets
         self._clock = clock
         self._new_id = new_id
@@ -78,7 +81,8 @@ class RevisionDecider:
         verified = self._verified(table) if fixtures else None
         signer = await anyio.to_thread.run_sync(self._repository.verify, commit, verified)
         desired = await anyio.to_thread.run_sync(self._repository.desired, commit, since)
-        decision, problems = self._plan(replace(desired, signer=signer), table)
+        desired = with_changed_secrets(replace(desired, signer=signer), table, self._vault)
+        decision, problems = self._plan(desired, table)
         if not problems:
             added = partial(self._secrets.added, decision.desired, decision.plan, table)
             planned, refused = await anyio.to_thread.run_sync(added)
@@ -101,6 +105,7 @@ class RevisionDecider:
         Nothing is compiled or run again. Raises ``Rejected`` if it could not be applied today.
         """
         desired = await anyio.to_thread.run_sync(self._repository.desired, commit, None)
+        desired = with_changed_secrets(desired, table, self._vault)
         decision, problems = self._plan(desired, table)
         self._refuse(commit, problems)
         return decision

@@ -8,6 +8,7 @@ from dataclasses import replace
 from app.application.ports import Packages
 from app.application.views import HookRow
 from app.domain.errors import Problem, Rejected
+from app.domain.manifest_places import manifest_place
 from app.domain.packages import PackageSet
 from app.domain.plans import DesiredHook
 
@@ -22,13 +23,13 @@ async def install_for(packages: Packages, hooks: Iterable[DesiredHook]) -> list[
 
     Raises ``Transient`` or ``Stalled`` when it cannot be told whether the packages can be had.
     """
-    wanted = {f"{hook.path}/hook.toml": packages_of(hook) for hook in hooks if hook.dependencies}
+    wanted = [(manifest_place(hook.path), packages_of(hook)) for hook in hooks if hook.dependencies]
     if not wanted:
         return []
-    found = await packages.ensure(frozenset(wanted.values()))
+    found = await packages.ensure(frozenset(asked for _, asked in wanted))
     return [
         replace(problem, file=manifest)
-        for manifest, asked in wanted.items()
+        for manifest, asked in wanted
         for problem in found.get(asked, ())
     ]
 

@@ -10,6 +10,7 @@ from app.application.views import HookRow
 from app.domain.aggregates import Meta
 from app.domain.errors import Rejected
 from app.domain.hooks import Hook, HookNotFound, OwnedBySource
+from app.domain.manifest_places import manifest_place
 from app.domain.revisions import Position
 from app.domain.triggers import Trigger
 
@@ -60,7 +61,7 @@ def enable_hook(ledger: Ledger, hook_id: str, meta: Meta) -> Position:
         if hook.path is not None and not hook.settings["enabled"]:
             raise OwnedBySource(
                 f"Hook `{hook.name}` belongs to git, which says `enabled = false`. "
-                f"Commit `enabled = true` in `{hook.path}/hook.toml` below the source's path."
+                f"Commit `enabled = true` in `{manifest_place(hook.path)}` below the source's path."
             )
         trigger = ledger.find(Trigger, Trigger.create_id(hook.trigger))
         if trigger is None:

@@ -34,7 +34,10 @@ _log = logging.getLogger("hookledger.reconcile")
 
 
 class Reconciler:
-    """The use cases for one source that read its repository; one that changes waits its turn."""
+    """The use cases for one source that read its repository; one that changes waits its turn.
+
+    ``reread`` has the first run judge the commit in force too: settings may change what it says.
+    """
 
     def __init__(
         self,
@@ -49,6 +52,7 @@ class Reconciler:
         secrets: SealedSecrets,
         clock: Clock,
         new_id: Callable[[], str],
+        reread: bool = False,
     ) -> None:
         self._source = source
         self._repository = repository
@@ -65,6 +69,7 @@ class Reconciler:
             new_id=new_id,
         )
         self._drift: Drift | None = None
+        self._reread = reread
 
     @property
     def operation(self) -> Operation:
@@ -123,7 +128,7 @@ class Reconciler:
         status: SyncStatus | None = None
         if is_suspended(row, self._stages.clock()):
             status = SyncStatus.SUSPENDED
-        elif row.applied == commit and _is_settled(row):
+        elif row.applied == commit and _is_settled(row) and not self._reread:
             status = SyncStatus.UNCHANGED
         elif commit in row.skipped:
             status = SyncStatus.SKIPPED
@@ -146,7 +151,9 @@ class Reconciler:
             _log.warning("revision_rejected", extra={"commit": commit, "reason": str(refusal)})
             raise
         planned = decision.plan
-        if since == planned.tree and row is not None and _is_settled(row):
+        self._reread = False
+        unchanged = since == planned.tree and not planned.changes and not planned.secrets
+        if unchanged and row is not None and _is_settled(row):
             return SyncResult(SyncStatus.UNCHANGED, commit, table.position, planned)
         if holds and not _is_approved(row, planned):
             return await self._hold(decision, holds)

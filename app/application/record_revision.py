@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from app.application.apply_plan import PlanApplication
+from app.application.apply_plan import PlanApplication, settle_keys
 from app.application.decide_revision import Decision
 from app.application.ledger import Ledger
 from app.application.ports import Vault
@@ -115,8 +115,6 @@ class RevisionRecorder:
         attempts: list[PlanApplication] = []
 
         def command() -> Position | None:
-            if attempts:
-                self._destroy(attempts[-1].made_keys)  # it lost a race, so nothing was stored
             work = PlanApplication(self._ledger, self._vault, created, self._source.owner)
             attempts.append(work)
             try:
@@ -134,14 +132,12 @@ class RevisionRecorder:
                 return None
             return self._ledger.record(*work.aggregates, *runs, source)
 
-        position = self._ledger.attempt(meta, command)
-        work = attempts[-1]
-        self._destroy(work.made_keys if position is None else work.destroyed_keys)
+        position = None
+        try:
+            position = self._ledger.attempt(meta, command)
+        finally:
+            settle_keys(self._vault, attempts, recorded=position is not None)
         return position
-
-    def _destroy(self, keys: Collection[str]) -> None:
-        if keys:
-            self._vault.destroy(keys)
 
     def _run_of(self, planned: Plan) -> SyncRun:
         changes: list[dict[str, Any]] = [change.described() for change in planned.changes]

@@ -20,7 +20,7 @@ def scripts_to_check(desired: DesiredState, table: ActiveTable) -> Iterator[Scri
         known = table.find_hook(hook.name)
         if known is None or not _same_script(known, hook):
             yield ScriptToCheck(
-                file=f"{hook.path}/{hook.script_file}",
+                file=hook.script_place,
                 language=hook.language,
                 script=hook.script,
                 parameters=parameters_of(hook.trigger),
@@ -47,6 +47,7 @@ def active_hook(row: HookRow, now: datetime) -> ActiveHook:
         digest=row.digest,
         enabled=row.enabled,
         break_glass=row.break_glass and (until is None or now < until),
+        secrets=frozenset(row.secrets),
     )
 
 

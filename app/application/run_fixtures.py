@@ -109,7 +109,7 @@ async def check_script(runner: Runner, hook: DesiredHook) -> None:
     problems = await runner.check(
         [
             ScriptToCheck(
-                f"{hook.path}/{hook.script_file}",
+                hook.script_place,
                 hook.language,
                 hook.script,
                 parameters_of(hook.trigger),

@@ -65,7 +65,9 @@ class SyncStages:
         self.repository = repository
         self.ledger = ledger
         self.clock = clock
-        self.decider = RevisionDecider(source, repository, runner, packages, secrets, clock, new_id)
+        self.decider = RevisionDecider(
+            source, repository, runner, packages, vault, secrets, clock, new_id
+        )
         self.guard = PlanGuard(source, repository, clock)
         self.recorder = RevisionRecorder(source, ledger, vault)
         self.packages = packages

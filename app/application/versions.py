@@ -74,7 +74,9 @@ def versions_to_come(
         row = table.hooks.get(hook_id)
         stays = change.kind is ChangeKind.UPDATE and row is not None and row.enabled
         wanted = change.desired
-        if wanted is not None and wanted.enabled and (change.name in enabled or stays):
+        if wanted is None or any(wanted.secrets.values() if wanted.secrets else ()):
+            continue  # new secrets make another version, which only the applied plan can name
+        if wanted.enabled and (change.name in enabled or stays):
             secrets = row.secrets if row is not None else {}
             key_ids = {name: secret.key_id for name, secret in secrets.items()}
             key = version_key(hook_id, wanted.digest, key_ids)

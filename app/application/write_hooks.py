@@ -16,6 +16,7 @@ from app.application.ports import Vault
 from app.domain.aggregates import Meta
 from app.domain.drafts import API_LANGUAGE, API_SETTINGS, HookDraft, HookPatch
 from app.domain.hooks import API_OWNER, Hook, OwnedBySource
+from app.domain.manifest_places import entry_place, manifest_place
 from app.domain.names import HookName
 from app.domain.outcomes import Language
 from app.domain.revisions import Position, content_digest
@@ -94,7 +95,7 @@ def delete_hook(ledger: Ledger, vault: Vault, hook_id: str, meta: Meta) -> Posit
         if hook.owner != API_OWNER:
             raise OwnedBySource(
                 f"Hook `{hook.name}` belongs to git. "
-                f"Commit the removal of `{hook.path}/` below the source's path."
+                f"Commit the removal of `{entry_place(hook.path or '')}` below the source's path."
             )
         keys = list(hook.secrets.values())
         trigger = _set_enabled(ledger, hook, enabled=False)
@@ -123,7 +124,9 @@ def _override(ledger: Ledger, hook_id: str, patch: HookPatch, meta: Meta) -> Wri
     trigger = _trigger_of(ledger, hook)
     now = _written(hook, trigger, position)
     if differing := [member for member in _MEMBERS if _differs(patch, now, member)]:
-        files = {_MEMBERS[member].format(path=hook.path) for member in differing}
+        manifest = f"`{manifest_place(hook.path or '')}`"
+        script = f"the script in `{hook.path}/`"
+        files = {script if member == "script" else manifest for member in differing}
         raise OwnedBySource(
             f"Hook `{hook.name}` belongs to git, which says otherwise of {', '.join(differing)}. "
             f"Commit the change in {' and '.join(sorted(files))} below the source's path."
@@ -131,14 +134,8 @@ def _override(ledger: Ledger, hook_id: str, patch: HookPatch, meta: Meta) -> Wri
     return now
 
 
-_MANIFEST = "`{path}/hook.toml`"
-_MEMBERS: Mapping[str, str] = {
-    "name": _MANIFEST,
-    "script": "the script in `{path}/`",
-    "enabled": _MANIFEST,
-    "dependencies": _MANIFEST,
-}
-"""What a patch may name, and where git says it."""
+_MEMBERS = ("name", "script", "enabled", "dependencies")
+"""What a patch may name."""
 
 
 def _differs(patch: HookPatch, now: WrittenHook, member: str) -> bool:

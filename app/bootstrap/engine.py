@@ -30,6 +30,7 @@ from app.domain.errors import Rejected, Stalled
 from app.domain.outcomes import LogLine
 from app.domain.packages import OnInstall
 from app.domain.trigger_catalogue import contract_of
+from app.gitops.formats.choice import FormatSettings
 from app.gitops.local_branch import LocalBranch
 from app.gitops.new_commits import Person
 from app.gitops.signatures.signing import SigningKey
@@ -92,6 +93,7 @@ async def open_engine(
                 secrets=SealedSecrets(storage.vault, age),
                 clock=utc_now,
                 new_id=new_id,
+                reread=bool(settings.keywords),
             )
 
             async def reconcile() -> None:
@@ -143,6 +145,7 @@ def local_repository(settings: Settings, source: SourceSettings) -> LocalReposit
         path=source.path,
         mirror_dir=_mirror_dir(settings, source),
         signatures=signature_check(settings),
+        formats=FormatSettings(settings.repo_format, settings.keywords),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from app.domain.errors import Problem, Rejected
+from app.domain.manifest_places import manifest_place
 from app.domain.plans import (
     ActiveHook,
     ActiveTrigger,
@@ -107,7 +108,7 @@ def _name_clashes(desired: DesiredState, foreign: Mapping[str, ActiveHook]) -> I
             yield Problem(
                 f"the name `{wanted.name}` belongs to a hook owned by `{owner}`; choose another "
                 "name, or delete that hook first",
-                file=f"{wanted.path}/hook.toml",
+                file=manifest_place(wanted.path),
                 key="name",
             )
 
@@ -129,7 +130,7 @@ def _enablement_clashes(
                 yield Problem(
                     f"only one hook of trigger `{trigger}` may be enabled, but {listed} are; "
                     'disable the others, or let the trigger run them in turn by mode = "chain"',
-                    file=f"{path}/hook.toml",
+                    file=manifest_place(path),
                     key="enabled",
                 )
 
@@ -141,7 +142,7 @@ def _refused_removals(retired: Iterable[ActiveHook]) -> Iterator[Problem]:
                 f"hook `{hook.name}` says `prune = false`, so it stays, but its name is given to "
                 'a hook of another trigger; choose another name, or set `prune = "auto"` in a '
                 "commit of its own first",
-                file=f"{hook.path}/hook.toml",
+                file=manifest_place(hook.path or ""),
                 key="prune",
             )
 
@@ -155,7 +156,7 @@ def _changes_of(wanted: DesiredHook, hook: ActiveHook | None) -> list[Change]:
         return Change(kind, wanted.name, wanted.trigger, wanted.path, hook_id, fields, wanted)
 
     if hook is None or hook.trigger != wanted.trigger:
-        made = [change(ChangeKind.CREATE, None)]
+        made = [change(ChangeKind.CREATE, None, tuple(_changed_secrets(wanted, frozenset())))]
         return [*made, change(ChangeKind.ENABLE, None)] if wanted.enabled else made
     fields = _changed_fields(wanted, hook)
     changes = [change(ChangeKind.UPDATE, hook.id, fields)] if fields else []
@@ -175,4 +176,16 @@ def _changed_fields(wanted: DesiredHook, hook: ActiveHook) -> tuple[str, ...]:
         "settings": dict(wanted.settings) != dict(hook.settings),
         "path": wanted.path != hook.path,
     }
-    return tuple(name for name, differs in compared.items() if differs)
+    differing = [name for name, differs in compared.items() if differs]
+    return (*differing, *_changed_secrets(wanted, hook.secrets))
+
+
+def _changed_secrets(wanted: DesiredHook, present: Collection[str]) -> Iterator[str]:
+    """Name the secrets that get another value or go; a plan never holds a value."""
+    if wanted.secrets is None:
+        return
+    for name in sorted({*wanted.secrets, *present}):
+        if wanted.secrets.get(name) is not None:
+            yield f"secrets.{name}"
+        elif name not in wanted.secrets:
+            yield f"secrets.{name} (removed)"

@@ -10,6 +10,7 @@ from typing import Any
 
 from app.domain.definitions import TriggerDefinition
 from app.domain.fixtures import Fixture
+from app.domain.manifest_places import is_file
 from app.domain.outcomes import Language
 from app.domain.revisions import CommitSha, Digest, TreeSha, content_digest, digest_of
 from app.domain.secret_changes import SecretChange
@@ -23,21 +24,29 @@ class DesiredHook:
     name: str
     trigger: str
     path: str
-    """Folder below the source's path, e.g. ``hooks/pre-user-registration/no-throwaway``."""
+    """Folder below the source's path, e.g. ``hooks/pre-user-registration/no-throwaway``; or the
+    file that describes the hook, where it has no folder of its own."""
     language: Language
     script: str
     script_file: str
-    """Name of the script within the folder."""
+    """Name of the script within the folder; without one, its place below the source's path."""
     dependencies: Mapping[str, str]
     settings: Mapping[str, Any]
     fixtures: tuple[Fixture, ...] = field(default=(), repr=False)
     """Examples that must hold before the hook may go live; read only if its manifest demands it."""
     sealed: bytes | None = field(default=None, repr=False)
     """Its file of sealed secrets, if it has one."""
+    secrets: Mapping[str, str | None] | None = field(default=None, repr=False)
+    """All secrets it is to have, by name; a None among them stays as it is. None: all stay."""
 
     @property
     def enabled(self) -> bool:
         return bool(self.settings["enabled"])
+
+    @property
+    def script_place(self) -> str:
+        """Where the script stands below the source's path."""
+        return self.script_file if is_file(self.path) else f"{self.path}/{self.script_file}"
 
     @property
     def digest(self) -> Digest:
@@ -83,6 +92,8 @@ class ActiveHook:
     digest: str
     enabled: bool
     break_glass: bool
+    secrets: frozenset[str] = frozenset()
+    """Names only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +134,7 @@ class Change:
     hook_id: str | None
     """ULID of the hook; None if the change creates it."""
     fields: tuple[str, ...] = ()
-    """What an update changes: script, dependencies, settings, path."""
+    """What changes: script, dependencies, settings, path, ``secrets.NAME``."""
     desired: DesiredHook | None = field(default=None, repr=False)
     definition: TriggerDefinition | None = field(default=None, repr=False)
     """What a trigger is to be, if it is defined."""

@@ -18,20 +18,24 @@ from app.domain.repository_settings import (
     read_repository_settings,
 )
 from app.domain.revisions import CommitSha, TreeSha
-from app.domain.toml_documents import printable
 from app.gitops.commits import CommitFacts, parse_commit
 from app.gitops.comparison import MAX_HOOKS, MAX_TREE_BYTES, Comparison, HookFolder, compare
+from app.gitops.formats import auth0_hooks
+from app.gitops.formats.choice import Chosen, FormatSettings, choose
+from app.gitops.formats.files import CommitFiles, Files
+from app.gitops.formats.keywords import Keywords
 from app.gitops.formats.native import read_blob, read_hooks, shared_names
 from app.gitops.objects import MissingObject, Objects, Oversized
+from app.gitops.refusals import refusal_of
 from app.gitops.trees import Entry, EntryKind, MalformedTree, parse_tree, wrong_with
 
 MAX_COMMIT_BYTES = 1024 * 1024
 
 _HOOKS = "hooks"
 _READ_AT_TOP = (_HOOKS, TRIGGERS, REPOSITORY_SETTINGS)
-_MAX_PROBLEMS = 500
-_MAX_FILE_SHOWN = 4096
 _REMEMBERED_TREES = 4
+
+_AS_IT_STANDS = FormatSettings()
 
 _Names = Mapping[str, str]
 """Hook folders and the names of the hooks in them."""
@@ -50,8 +54,11 @@ class _Top:
 class Contents:
     """Reads desired states; remembers the names of the last few, to tell when two collide."""
 
-    def __init__(self, objects: Objects, path: str) -> None:
+    def __init__(
+        self, objects: Objects, path: str, formats: FormatSettings = _AS_IT_STANDS
+    ) -> None:
         self._objects = objects
+        self._formats = formats
         self._path = path
         self._names: OrderedDict[str, _Names] = OrderedDict()
 
@@ -63,6 +70,12 @@ class Contents:
         facts = self._read_commit(commit)
         try:
             tree = self._find_tree(commit, facts.tree)
+            files = CommitFiles(self._objects, tree)
+            chosen = choose(files, self._formats)
+            if chosen.format != "native":
+                return self._read_auth0(commit, facts, tree, files, chosen)
+            if since is not None and not self._was_native(since):
+                since = None
             if tree == since:
                 return _state(commit, tree, facts, [], frozenset(), complete=False)
             partial = None if since is None else self._read_difference(since, tree)
@@ -70,9 +83,36 @@ class Contents:
                 return _state(commit, tree, facts, *partial, complete=False)
             hooks, triggers = self._read_whole(tree)
         except Rejected as refusal:
-            raise self._refusal(commit, refusal) from refusal
+            raise refusal_of(commit, refusal, self._path) from refusal
         whole = _state(commit, tree, facts, hooks, frozenset(), complete=True)
         return replace(whole, triggers=triggers)
+
+    def _read_auth0(
+        self, commit: CommitSha, facts: CommitFacts, tree: TreeSha, files: Files, chosen: Chosen
+    ) -> DesiredState:
+        """Read all of it, always: keywords are part of what it says, and may have changed."""
+        top = self._top(tree)
+        problems = [problem for problem in top.problems if problem.file != _HOOKS]
+        if chosen.file is None:
+            problems = list(top.problems)
+        settings = self._read_settings(top, problems)
+        hooks: list[DesiredHook] = []
+        try:
+            keywords = Keywords(self._formats.keywords)
+            hooks = auth0_hooks.read_hooks(files, chosen, keywords, settings.known_triggers)
+        except Rejected as refusal:
+            problems += refusal.problems
+        if problems:
+            raise Rejected("The hooks are not valid.", problems=problems)
+        whole = _state(commit, tree, facts, hooks, frozenset(), complete=True)
+        return replace(whole, triggers=settings.triggers)
+
+    def _was_native(self, since: TreeSha) -> bool:
+        """Tell whether a former tree can be compared folder by folder."""
+        try:
+            return choose(CommitFiles(self._objects, since), _AS_IT_STANDS).format == "native"
+        except (MissingObject, Rejected):
+            return False
 
     def _read_commit(self, commit: CommitSha) -> CommitFacts:
         data = self._objects.read(commit, "commit", MAX_COMMIT_BYTES)
@@ -207,24 +247,6 @@ class Contents:
         self._names.move_to_end(tree)
         while len(self._names) > _REMEMBERED_TREES:
             self._names.popitem(last=False)
-
-    def _refusal(self, commit: CommitSha, refusal: Rejected) -> Rejected:
-        """Name files as the repository's root sees them, and cut what nobody could read."""
-        problems = refusal.problems or (Problem(refusal.message),)
-        ordered = sorted(problems, key=lambda p: (p.file or "", p.line or 0))
-        shown = [self._placed(problem) for problem in ordered[:_MAX_PROBLEMS]]
-        if len(ordered) > _MAX_PROBLEMS:
-            shown.append(Problem(f"and {len(ordered) - _MAX_PROBLEMS} more problems"))
-        return Rejected(
-            f"Commit {commit[:12]} is refused; what was in force before stays in force.",
-            problems=shown,
-        )
-
-    def _placed(self, problem: Problem) -> Problem:
-        if problem.file is None:
-            return problem
-        file = f"{self._path}/{problem.file}" if self._path else problem.file
-        return replace(problem, file=printable(file, _MAX_FILE_SHOWN))
 
 
 def _updated(former: _Names, comparison: Comparison, hooks: Sequence[DesiredHook]) -> _Names:

@@ -15,6 +15,7 @@ from app.domain.signers import Signer
 from app.domain.toml_documents import printable
 from app.gitops.commits import parents_of, parse_tag
 from app.gitops.contents import MAX_COMMIT_BYTES, Contents
+from app.gitops.formats.choice import FormatSettings
 from app.gitops.layout import locate
 from app.gitops.mirror import Mirror
 from app.gitops.objects import MissingObject, Objects, Oversized
@@ -43,6 +44,7 @@ class LocalRepository:
         path: str,
         mirror_dir: Path,
         signatures: SignatureCheck | None = None,
+        formats: FormatSettings = FormatSettings(),  # noqa: B008 (frozen)
     ) -> None:
         """Follow ``branch`` (short or full name) of the repository at ``location``.
 
@@ -57,7 +59,7 @@ class LocalRepository:
             raise Rejected(f"`{printable(branch)}` is no name of a branch (HOOKLEDGER_BRANCH).")
         self._mirror = Mirror(mirror_dir.absolute())
         self._objects = Objects(self._mirror.directory)
-        self._contents = Contents(self._objects, self._path)
+        self._contents = Contents(self._objects, self._path, formats)
         self._signatures = signatures
         self._lock = threading.Lock()
 

@@ -1,1 +1,1 @@
-"""How hooks are written down in a repository: one module a format, files in, manifests out."""
+"""How hooks are written down: one module a format, files in, hooks out; and hooks in, files out."""

@@ -239,7 +239,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 
     clock = FakeClock()
 
-    def make_reconciler(policy: SyncPolicy | None = None) -> Reconciler:
+    def make_reconciler(policy: SyncPolicy | None = None, *, reread: bool = False) -> Reconciler:
         rules = policy or SyncPolicy()
         return Reconciler(
             SourceSettings("default", "/repository", "main", "hooks_repo", rules),
@@ -252,6 +252,7 @@ def world(tmp_path: Path) -> Iterator[World]:
             secrets=SealedSecrets(vault, age),
             clock=clock,
             new_id=lambda: next(ids),
+            reread=reread,
         )
 
     try:
