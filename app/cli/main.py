@@ -19,6 +19,7 @@ from app.cli import (
     backup,
     clients,
     diff,
+    export,
     fixtures,
     gitops,
     hooks,
@@ -62,6 +63,7 @@ cli.add_typer(clients.group, name="clients")
 cli.add_typer(sessions.group, name="sessions")
 cli.add_typer(queue.group, name="queue")
 cli.add_typer(keys.group, name="keys")
+cli.command("export")(export.export)
 cli.command("rebuild")(operate.rebuild)
 cli.command("doctor")(operate.doctor)
 cli.command("backup")(backup.backup)
