@@ -26,6 +26,7 @@ from app.cli import (
     invocations,
     keys,
     logs,
+    migrate,
     operate,
     queue,
     runner,
@@ -64,6 +65,7 @@ cli.add_typer(sessions.group, name="sessions")
 cli.add_typer(queue.group, name="queue")
 cli.add_typer(keys.group, name="keys")
 cli.command("export")(export.export)
+cli.command("migrate")(migrate.migrate_export)
 cli.command("rebuild")(operate.rebuild)
 cli.command("doctor")(operate.doctor)
 cli.command("backup")(backup.backup)

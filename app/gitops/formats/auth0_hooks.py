@@ -146,18 +146,14 @@ class _Reading:
             self._refuse(f"must be the place of a file, {' or '.join(LANGUAGES)}", "script")
             return nothing
         try:
-            found = find_script(self._files, self._item.beside, written, MAX_SCRIPT_BYTES)
+            found = find_script(self._files, self._item, written, MAX_SCRIPT_BYTES)
             if found is None:
                 self._refuse("there is no such file in the followed folder", "script")
                 return nothing
             place, content = found
             script = self._keywords.resolve_script(place, decode(place, content))
         except Rejected as refusal:
-            for problem in refusal.problems:
-                if problem.file is None:
-                    self._refuse(problem.message, "script")
-                else:
-                    self._members.problems.append(problem)
+            self._members.problems += refusal.problems
             return nothing
         if not script.strip() or len(script.encode()) > MAX_SCRIPT_BYTES:
             limit = MAX_SCRIPT_BYTES // 1024

@@ -43,13 +43,13 @@ class HookItem:
         return Problem(message, self.file, self.document.line_of(place) or 1, key)
 
 
-def find_script(files: Files, beside: str, written: str, limit: int) -> tuple[str, bytes] | None:
+def find_script(files: Files, item: HookItem, written: str, limit: int) -> tuple[str, bytes] | None:
     """Return place and content of the script that an item names, None if there is none.
 
     Raises ``Rejected`` for a place outside of the source's path, or what may not be read.
     """
     relative = written.replace("\\", "/")
-    for folder in dict.fromkeys((beside, "")):
+    for folder in dict.fromkeys((item.beside, "")):
         place = posixpath.normpath(posixpath.join(folder, relative))
         if relative.startswith("/") or place.split("/")[0] in ("..", ""):
             continue
@@ -57,6 +57,6 @@ def find_script(files: Files, beside: str, written: str, limit: int) -> tuple[st
         if content is not None:
             return place, content
     if relative.startswith("/") or posixpath.normpath(relative).startswith(".."):
-        problem = Problem("leads out of the followed folder")
+        problem = item.problem("leads out of the followed folder", "script")
         raise Rejected("The script cannot be read.", problems=[problem])
     return None
