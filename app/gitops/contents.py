@@ -109,6 +109,8 @@ class Contents:
 
     def _was_native(self, since: TreeSha) -> bool:
         """Tell whether a former tree can be compared folder by folder."""
+        if since in self._names:
+            return True
         try:
             return choose(CommitFiles(self._objects, since), _AS_IT_STANDS).format == "native"
         except (MissingObject, Rejected):

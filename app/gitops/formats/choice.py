@@ -19,6 +19,7 @@ MAX_YAML_BYTES = 1024 * 1024
 _TENANT = ("tenant.yaml", "tenant.yml")
 _DIRECTORY_TENANT = "tenant.json"
 _YAML = (".yaml", ".yml")
+_TRIGGER_MEMBER = re.compile(rb'"triggerId"\s*:')
 _HOOKS_KEY = re.compile(rb"^hooks[ \t]*:", re.MULTILINE)
 _MAX_YAML_FILES = 50
 
@@ -52,16 +53,16 @@ def choose(files: Files, settings: FormatSettings) -> Chosen:
 
 def _recognised(files: Files, lists: list[str]) -> Chosen:
     names = files.names(HOOKS)
-    manifests = [f"{HOOKS}/{name}" for name in names if name.endswith(".json")]
-    top = files.names("")
-    if not manifests and _DIRECTORY_TENANT in top:
-        manifests = [_DIRECTORY_TENANT]
     found: dict[Format, str] = {}
-    if manifests:
-        found["auth0-directory"] = manifests[0]
+    for place in (f"{HOOKS}/{name}" for name in names if name.endswith(".json")):
+        if _holds(files, place, _TRIGGER_MEMBER):
+            found["auth0-directory"] = place
+            break
+    if not found and _DIRECTORY_TENANT in files.names(""):
+        found["auth0-directory"] = _DIRECTORY_TENANT
     if lists:
         found["auth0-yaml"] = lists[0]
-    if found or any(name.endswith(".js") for name in names):
+    if found or any(name.endswith((".js", ".json")) for name in names):
         # Only where there is doubt: nothing is walked for a repository of ours.
         native = files.first_manifest(HOOKS)
         if native is not None:
@@ -77,7 +78,7 @@ def _uncertain(found: Mapping[Format, str]) -> Rejected:
         seen = " and ".join(f"`{file}` ({kind})" for kind, file in found.items())
         message = f"may be in several formats: there is {seen}"
     else:
-        message = "holds scripts, but nothing that describes them: no hook.toml, no JSON file"
+        message = "holds files, but nothing that describes a hook: no hook.toml, no triggerId"
     hint = "say which it is by the setting repo_format, or move what does not belong here"
     return Rejected("The format is not certain.", problems=[Problem(f"{message}; {hint}", HOOKS)])
 
@@ -89,11 +90,15 @@ def _lists(files: Files) -> list[str]:
         if name in names:
             return [name]
     candidates = [n for n in sorted(names) if n.endswith(_YAML) and not n.startswith(".")]
-    return [
-        name
-        for name in candidates[:_MAX_YAML_FILES]
-        if _HOOKS_KEY.search(files.read(name, MAX_YAML_BYTES) or b"")
-    ]
+    return [name for name in candidates[:_MAX_YAML_FILES] if _holds(files, name, _HOOKS_KEY)]
+
+
+def _holds(files: Files, place: str, sign: re.Pattern[bytes]) -> bool:
+    """Tell whether a file bears a sign; one that may not be read is another tool's."""
+    try:
+        return sign.search(files.read(place, MAX_YAML_BYTES) or b"") is not None
+    except Rejected:
+        return False
 
 
 def _only(lists: list[str]) -> str:

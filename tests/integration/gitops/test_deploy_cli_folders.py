@@ -243,7 +243,7 @@ def test_a_script_may_not_lie_outside_of_the_followed_folder(read: Any, place: s
 
 
 def test_symbolic_links_are_not_followed(theirs: Any, read: Any) -> None:
-    theirs.write(directory(members()))
+    theirs.write(directory(members()) | {"hooks/b.json": json.dumps(members())})
     (theirs.location / "hooks/block-mail.js").unlink()
     (theirs.location / "hooks/block-mail.js").symlink_to("/etc/hostname")
     (theirs.location / "hooks/linked.json").symlink_to("block-mail.json")
@@ -297,11 +297,12 @@ def test_hostile_yaml_is_refused(read: Any, text: str, reason: str) -> None:
     ],
 )
 def test_hostile_json_is_refused(read: Any, text: str, reason: str) -> None:
-    assert reason in refusal(read, {"hooks/a.json": text, "hooks/a.js": SCRIPT})
+    files = {"hooks/a.json": text, "hooks/a.js": SCRIPT}
+    assert reason in refusal(read, files, kind="auth0-directory")
 
 
 def test_a_file_that_is_no_text_or_kept_elsewhere_is_refused(read: Any) -> None:
-    assert "is not UTF-8" in refusal(read, {"hooks/a.json": b"\xff{}"})
+    assert "is not UTF-8" in refusal(read, {"tenant.json": "{}", "hooks/a.json": b"\xff{}"})
     pointer = "version https://git-lfs.github.com/spec/v1\n"
     assert "Git LFS" in refusal(read, directory(members("a")) | {"hooks/a.js": pointer})
 
@@ -318,7 +319,10 @@ def test_what_stands_in_several_formats_is_not_guessed(read: Any) -> None:
 
 
 def test_scripts_that_nothing_describes_are_not_taken_for_an_empty_repository(read: Any) -> None:
-    assert "nothing that describes them" in refusal(read, {"hooks/a.js": SCRIPT})
+    assert "nothing that describes a hook" in refusal(read, {"hooks/a.js": SCRIPT})
+    assert "nothing that describes a hook" in refusal(
+        read, {"hooks/a.js": None, "hooks/a.json": "{"}
+    )
 
 
 def test_two_lists_of_hooks_are_refused(read: Any) -> None:
@@ -332,6 +336,9 @@ def test_a_yaml_file_of_another_tool_does_not_change_a_repository_of_ours(read: 
     files = {
         ".pre-commit-config.yaml": "hooks: []\n",
         "ci.yaml": "jobs:\n  hooks: []\n",
+        "openapi.yaml": "hooks:\n" + "# long\n" * 200_000,
+        "hooks/package.json": '{"name": "tools"}',
+        "hooks/eslint.config.js": "module.exports = [];\n",
         "hooks/pre-user-registration/a/hook.toml": "",
         "hooks/pre-user-registration/a/hook.js": SCRIPT,
     }
