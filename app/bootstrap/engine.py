@@ -93,7 +93,7 @@ async def open_engine(
                 secrets=SealedSecrets(storage.vault, age),
                 clock=utc_now,
                 new_id=new_id,
-                reread=bool(settings.keywords),
+                reread=bool(settings.keywords) or settings.repo_format != "auto",
             )
 
             async def reconcile() -> None:

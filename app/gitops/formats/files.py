@@ -71,6 +71,9 @@ class CommitFiles:
         if entry.kind is not EntryKind.FILE:
             raise _unreadable(place, f"is a {entry.kind.value}, which is not followed")
         blob = self._objects.read(entry.sha, "blob", min(limit, self._left))
+        if isinstance(blob, Oversized) and blob.size <= limit:
+            most = f"{_MAX_TOTAL_BYTES // (1024 * 1024)} MiB"
+            raise _unreadable(place, f"is too much: the files of a commit may have {most} in all")
         if isinstance(blob, Oversized):
             raise _too_large(place, blob.size, limit)
         self._left -= len(blob)

@@ -11,12 +11,15 @@ import orjson
 import pytest
 
 from app.application.manage_secrets import set_secret
-from app.application.reconcile import Reconciler, SourceSettings, SyncStatus
+from app.application.reconcile import Reconciler
+from app.application.sealed_secrets import SealedSecrets
+from app.application.sync_results import SourceSettings, SyncStatus
 from app.application.write_hooks import create_hook
 from app.domain.aggregates import Meta
 from app.domain.drafts import HookDraft
 from app.domain.errors import Rejected
 from app.domain.exports import ExportedHook, exported_triggers
+from app.domain.sync_policy import SyncPolicy
 from app.gitops.formats.choice import Format, FormatSettings
 from app.gitops.formats.writing import Written, write
 from app.gitops.source import LocalRepository
@@ -86,16 +89,24 @@ class Followed:
             "main",
             "",
             location.with_suffix(".mirror"),
-            FormatSettings(keywords={"TOKEN": "s3cret-token"}),
+            formats=FormatSettings(keywords={"TOKEN": "s3cret-token"}),
         )
         self.reconciler = Reconciler(
-            SourceSettings("default", str(location), "main", ""),
+            SourceSettings(
+                "default",
+                str(location),
+                "main",
+                "",
+                SyncPolicy(allow_empty=True, max_deletions=1000),
+            ),
             repository=self.repository,
             ledger=world.ledger,
             hooks=world.hooks,
             runner=world.runner,
             packages=world.packages,
             vault=world.vault,
+            secrets=SealedSecrets(world.vault, world.age),
+            clock=world.clock,
             new_id=iter(f"01K{number:023d}" for number in range(1000)).__next__,
         )
 

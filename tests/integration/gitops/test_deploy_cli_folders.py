@@ -262,6 +262,14 @@ def test_what_is_too_large_is_refused(read: Any) -> None:
     assert "with its keywords" in refusal(read, files, keywords={"DOUBLE": "d" * 4000})
 
 
+def test_a_small_commit_cannot_make_us_read_without_end(read: Any) -> None:
+    files = {"hooks/a.js": "x" * 262_000}
+    for number in range(300):
+        said = members(f"hook-{number}") | {"script": "./a.js"}
+        files[f"hooks/{number}.json"] = json.dumps(said)
+    assert "64 MiB in all" in refusal(read, files)
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [

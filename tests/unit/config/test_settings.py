@@ -163,3 +163,27 @@ def test_only_what_names_a_registry_reaches_an_installer(monkeypatch: pytest.Mon
 def test_packages_are_kept_with_the_data_unless_told_otherwise() -> None:
     assert load_settings(data_dir="/data").packages_root == Path("/data/packages")
     assert load_settings(packages_dir="/fast").packages_root == Path("/fast")
+
+
+def test_keywords_come_from_the_environment_as_json_and_are_never_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HOOKLEDGER_KEYWORDS", '{"TOKEN": "very-secret", "LIST": ["a", 1]}')
+    settings = load_settings()
+    assert settings.keywords == {"TOKEN": "very-secret", "LIST": ["a", 1]}
+    assert "very-secret" not in repr(settings)
+    monkeypatch.setenv("HOOKLEDGER_KEYWORDS", '{"not a key": "very-secret"}')
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert "HOOKLEDGER_KEYWORDS" in str(caught.value)
+    assert "very-secret" not in str(caught.value)
+
+
+def test_keywords_stand_in_a_table_of_the_own_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "own.toml"
+    file.write_text('repo_format = "auth0-yaml"\n[keywords]\nTOKEN = "t"\n')
+    monkeypatch.setenv("HOOKLEDGER_CONFIG", str(file))
+    settings = load_settings()
+    assert (settings.repo_format, settings.keywords) == ("auth0-yaml", {"TOKEN": "t"})
