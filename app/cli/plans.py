@@ -93,7 +93,7 @@ def _print_diff(diff: Mapping[str, Any]) -> None:
 def _value(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(printable(str(each)) for each in value) or "none"
-    return printable(value)
+    return printable(str(value))
 
 
 def _print_section(title: str, style: str, lines: Sequence[str]) -> None:

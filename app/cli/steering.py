@@ -134,5 +134,5 @@ def _print_status(source: Mapping[str, Any]) -> None:
 
 def _print_line(label: str, value: str, style: str = "") -> None:
     line = Text(f"{label + ':' if label else '':<10}")
-    line.append(printable(value), style=style)
+    line.append(printable(str(value)), style=style)
     console.print(line, soft_wrap=True)
