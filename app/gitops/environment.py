@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from app.domain.errors import Stalled
@@ -52,18 +52,24 @@ _SETTINGS = {
 }
 
 
-def git_command(git_dir: Path, arguments: Sequence[str]) -> list[str]:
+def git_command(
+    git_dir: Path,
+    arguments: Sequence[str],
+    variables: Mapping[str, str] | None = None,
+    settings: Mapping[str, str] | None = None,
+) -> list[str]:
     """Return the argument list that runs git on ``git_dir`` and on nothing else.
 
-    ``git_dir`` must be a repository of our own: git obeys the configuration it finds there. Raises
-    ``Stalled`` if git is not installed.
+    ``git_dir`` must be a repository of our own: git obeys the configuration it finds there.
+    ``variables`` and ``settings`` go before ours. Raises ``Stalled`` if git is not installed.
     """
-    variables = _VARIABLES | {"GIT_DIR": str(git_dir)} | _counted(_SETTINGS)
-    assignments = [f"{name}={value}" for name, value in variables.items()]
-    return [_program("env"), "-i", *assignments, _program("git"), *arguments]
+    every = {**_VARIABLES, "GIT_DIR": str(git_dir), **(variables or {})}
+    every |= _counted({**_SETTINGS, **(settings or {})})
+    assignments = [f"{name}={value}" for name, value in every.items()]
+    return [program("env"), "-i", *assignments, program("git"), *arguments]
 
 
-def _counted(settings: dict[str, str]) -> dict[str, str]:
+def _counted(settings: Mapping[str, str]) -> dict[str, str]:
     """Write settings the way git reads them from its environment, persistent processes included."""
     variables = {"GIT_CONFIG_COUNT": str(len(settings))}
     for number, (key, value) in enumerate(settings.items()):
@@ -73,7 +79,8 @@ def _counted(settings: dict[str, str]) -> dict[str, str]:
 
 
 @functools.cache
-def _program(name: str) -> str:
+def program(name: str) -> str:
+    """Return the path of a program; raise ``Stalled`` if it is not installed."""
     found = shutil.which(name)
     if found is None:
         raise Stalled(f"The program `{name}` is not installed; install it and restart.")

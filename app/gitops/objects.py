@@ -32,6 +32,10 @@ class MissingObject(Stalled):
     """The repository lacks an object that one of its own objects names."""
 
 
+class DamagedObject(Stalled):
+    """The content of an object is not what its id says."""
+
+
 @dataclass(frozen=True, slots=True)
 class Header:
     """What git says of an object before its content is read."""
@@ -232,9 +236,9 @@ class Objects:
                 self._processes.end(process)
 
     def _damaged(self, sha: str) -> Stalled | Transient:
-        return self._processes.failed(
-            f"the content of object {sha} is not what its id says; run `git fsck` in it"
-        )
+        said = f"the content of object {sha} is not what its id says; run `git fsck` in it"
+        failed = self._processes.failed(said)
+        return failed if isinstance(failed, Transient) else DamagedObject(str(failed))
 
 
 def _header_of(stdout: IO[bytes], name: str) -> Header | None:

@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from app.domain.errors import NotFound, Rejected, Stalled
+from app.domain.errors import NotFound, Stalled
 from app.domain.plans import DesiredState
 from app.domain.revisions import CommitSha, TreeSha, is_commit_sha
 from app.domain.signers import Signer
 from app.domain.toml_documents import printable
-from app.gitops.commits import parents_of, parse_tag
-from app.gitops.contents import MAX_COMMIT_BYTES, Contents
 from app.gitops.formats.choice import FormatSettings
 from app.gitops.layout import locate
 from app.gitops.mirror import Mirror
-from app.gitops.objects import MissingObject, Objects, Oversized
+from app.gitops.reading import CommitReader, checked_branch, checked_path
 from app.gitops.refs import has_branches, is_ref_name, read_head, read_ref
 from app.gitops.signatures.policy import SignatureCheck
 
-READ_SECONDS = 120.0
-"""Longest that reading a revision may take; 10,000 hooks take about three seconds."""
-LOOKUP_SECONDS = 20.0
-
 _SHORTENED = re.compile(r"[0-9a-f]{4,40}\Z")
-_MAX_TAGS_OF_TAGS = 5
 
 
 class LocalRepository:
@@ -53,15 +44,15 @@ class LocalRepository:
         or a path that cannot be; touches no files.
         """
         self._location = location.absolute()
-        self._branch = branch.removeprefix("refs/heads/")
-        self._path = _checked_path(path)
-        if not is_ref_name(f"refs/heads/{self._branch}") or self._branch.startswith("-"):
-            raise Rejected(f"`{printable(branch)}` is no name of a branch (HOOKLEDGER_BRANCH).")
+        self._branch = checked_branch(branch)
         self._mirror = Mirror(mirror_dir.absolute())
-        self._objects = Objects(self._mirror.directory)
-        self._contents = Contents(self._objects, self._path, formats)
-        self._signatures = signatures
-        self._lock = threading.Lock()
+        self._reader = CommitReader(
+            self._mirror.directory,
+            checked_path(path),
+            self._borrow,
+            signatures=signatures,
+            formats=formats,
+        )
 
     def tip(self) -> CommitSha:
         """Resolve the followed branch now; about 20 microseconds.
@@ -78,21 +69,22 @@ class LocalRepository:
             raise Stalled(f"The repository {self._location} has no branch `{self._branch}`: {why}.")
         return CommitSha(commit)
 
+    def refresh(self) -> CommitSha:
+        """Resolve the followed branch; of a local repository there is nothing to fetch."""
+        return self.tip()
+
     def resolve(self, ref: str) -> CommitSha:
         """Resolve a branch, tag, ``HEAD`` or (shortened) commit id, in that order.
 
         Raises ``NotFound`` for anything else, whatever it looks like.
         """
-        with self._reading(LOOKUP_SECONDS):
-            if not is_commit_sha(ref):
-                layout = locate(self._location)
-                for name in _full_names(ref):
-                    if (sha := read_ref(layout, name)) is not None:
-                        return self._peel(ref, sha)
-            if _SHORTENED.match(ref):
-                found = self._objects.header(f"{ref}^{{commit}}")
-                if found is not None:
-                    return CommitSha(found.sha)
+        if not is_commit_sha(ref):
+            layout = locate(self._location)
+            for name in _full_names(ref):
+                if (sha := read_ref(layout, name)) is not None:
+                    return self._reader.peel(ref, sha)
+        if _SHORTENED.match(ref) and (found := self._reader.find_commit(ref)) is not None:
+            return found
         raise NotFound(
             f"`{printable(ref)}` is no branch, tag or commit of {self._location}, or it is the "
             "beginning of several."
@@ -104,26 +96,11 @@ class LocalRepository:
         ``since`` is the commit that was verified last. Raises ``Rejected`` naming every commit that
         fails the policy, ``Stalled`` when keys or objects cannot be read.
         """
-        if self._signatures is None:
-            return None
-        with self._reading(READ_SECONDS):
-            return self._signatures.verify(self._objects, commit, since)
+        return self._reader.verify(commit, since)
 
     def desired(self, commit: CommitSha, since: TreeSha | None) -> DesiredState:
-        """Read what ``commit`` says, or only what differs from the subtree ``since``.
-
-        Raises ``Rejected`` with every problem of every file, ``Stalled`` when the repository lacks
-        objects or they are damaged, ``Transient`` when git did not answer in time.
-        """
-        if not is_commit_sha(commit):
-            raise NotFound(f"`{printable(commit)}` is no full commit id.")
-        with self._reading(READ_SECONDS):
-            try:
-                return self._contents.read(commit, since)
-            except MissingObject:
-                # The repository may have been replaced by another at the same place.
-                self._objects.close()
-                return self._contents.read(commit, since)
+        """Read what ``commit`` says, or only what differs from the subtree ``since``."""
+        return self._reader.desired(commit, since)
 
     def is_ancestor(self, old: CommitSha, new: CommitSha) -> bool:
         """Tell whether ``new`` came after ``old``; if not, the branch was rewritten.
@@ -132,11 +109,7 @@ class LocalRepository:
 
         Raises ``Stalled`` when the history is cut (a shallow clone, or ``old`` is gone).
         """
-        for commit in (old, new):
-            if not is_commit_sha(commit):
-                raise NotFound(f"`{printable(commit)}` is no full commit id.")
-        with self._reading(LOOKUP_SECONDS):
-            return self._is_parent(old, new) or self._objects.is_ancestor(old, new)
+        return self._reader.is_ancestor(old, new)
 
     @property
     def refs(self) -> Path:
@@ -148,35 +121,10 @@ class LocalRepository:
 
     def close(self) -> None:
         """End the git processes; a later call would start new ones."""
-        with self._lock:
-            self._objects.close()
+        self._reader.close()
 
-    @contextmanager
-    def _reading(self, seconds: float) -> Iterator[None]:
-        with self._lock:
-            if self._mirror.borrow(locate(self._location).objects):
-                self._objects.close()
-            with self._objects.deadline(seconds):
-                yield
-
-    def _is_parent(self, old: CommitSha, new: CommitSha) -> bool:
-        data = self._objects.read(new, "commit", MAX_COMMIT_BYTES)
-        return not isinstance(data, Oversized) and old in parents_of(data)
-
-    def _peel(self, ref: str, sha: str) -> CommitSha:
-        for _ in range(_MAX_TAGS_OF_TAGS):
-            found = self._objects.header(sha)
-            if found is None:
-                raise MissingObject(f"The repository lacks object {sha} that `{ref}` names.")
-            if found.kind == "commit":
-                return CommitSha(found.sha)
-            if found.kind != "tag":
-                break
-            data = self._objects.read(sha, "tag", MAX_COMMIT_BYTES)
-            if isinstance(data, Oversized):
-                break
-            sha = parse_tag(sha, data).sha
-        raise NotFound(f"`{printable(ref)}` does not name a commit.")
+    def _borrow(self) -> bool:
+        return self._mirror.borrow(locate(self._location).objects)
 
 
 def current_branch(location: Path) -> str:
@@ -199,13 +147,3 @@ def _full_names(ref: str) -> Iterator[str]:
     elif is_ref_name(ref):
         names = [f"refs/heads/{ref}", f"refs/tags/{ref}", f"refs/remotes/{ref}"]
         yield from [ref] if ref.startswith("refs/") else names
-
-
-def _checked_path(path: str) -> str:
-    parts = [part for part in path.split("/") if part not in ("", ".")]
-    if ".." in parts or path.startswith("/") or "\0" in path:
-        raise Rejected(
-            f"`{printable(path)}` is no folder of a repository (HOOKLEDGER_REPO_PATH); write it "
-            "relative to the repository's root."
-        )
-    return "/".join(parts)

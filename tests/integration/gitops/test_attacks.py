@@ -13,7 +13,7 @@ import pytest
 from app.domain.errors import HookledgerError, NotFound, Rejected, Stalled, Transient
 from app.domain.plans import DesiredState
 from app.domain.revisions import CommitSha
-from app.gitops import source
+from app.gitops import reading
 from app.gitops.source import LocalRepository
 
 if TYPE_CHECKING:
@@ -275,7 +275,7 @@ def test_an_object_that_never_opens_is_given_up(
     content = file.read_bytes()
     file.unlink()
     os.mkfifo(file)
-    monkeypatch.setattr(source, "READ_SECONDS", 0.5)
+    monkeypatch.setattr(reading, "READ_SECONDS", 0.5)
     with pytest.raises(Transient, match="too long"):
         read(ours)
     file.unlink()

@@ -29,7 +29,7 @@ def test_git_starts_with_an_empty_environment_and_our_settings() -> None:
 
 
 def test_a_missing_git_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    environment._program.cache_clear()
+    environment.program.cache_clear()
     monkeypatch.setenv("PATH", "/nonexistent")
     with pytest.raises(Stalled, match="not installed"):
         git_command(Path("/m"), [])
