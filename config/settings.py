@@ -22,6 +22,7 @@ from config.tables import (
     DashboardSettings,
     Network,
     RateLimitSettings,
+    RemoteSettings,
     StatusSettings,
     SyncPolicySettings,
     TrustedIssuerSettings,
@@ -65,7 +66,8 @@ class Settings(BaseSettings):
     database_url: Annotated[str, Field(pattern=r"^sqlite:///.+")]
     data_dir: Path
     master_key_file: str
-    repo: Path
+    repo: Annotated[str, Field(min_length=1, max_length=2048)]
+    remote: RemoteSettings
     repo_path: Annotated[str, Field(pattern=r"^([^/\s][^\s]*)?$")]
     repo_format: Literal["auto", "native", "auth0-directory", "auth0-yaml"]
     keywords: Annotated[dict[_Keyword, JsonValue], Field(repr=False)]

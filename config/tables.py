@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
@@ -133,3 +134,19 @@ class SyncPolicySettings(BaseModel):
     windows: tuple[SyncWindowSettings, ...]
     compare_interval: Annotated[float, Field(ge=10, le=86400)]
     heal: bool
+
+
+class RemoteSettings(BaseModel):
+    """The table ``remote``: how a repository elsewhere is fetched."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    poll_interval: Annotated[float, Field(ge=1, le=24 * 3600)]
+    token_file: Path | None = None
+    token_user: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.+-]*$")]
+    ssh_key_file: Path | None = None
+    known_hosts_file: Path | None = None
+    ca_file: Path | None = None
+    protocols: tuple[Literal["https", "ssh", "http", "file"], ...]
+    fetch_seconds: Annotated[float, Field(ge=1, le=3600)]
+    max_megabytes: Annotated[int, Field(ge=1, le=100_000)]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.application.status import Check
-from app.bootstrap.engine import source_settings
+from app.bootstrap.repositories import source_settings
 from app.bootstrap.storage import open_vault, prepare_data_directory
 from app.bootstrap.tls import served_certificate
 from app.domain.errors import HookledgerError

@@ -22,22 +22,21 @@ from app.application.sealed_secrets import SealedSecrets
 from app.application.sync_results import SourceSettings
 from app.application.views import ActiveTable
 from app.bootstrap.ambient import new_id, utc_now
-from app.bootstrap.forges import signature_check
 from app.bootstrap.packages import ignore_progress, package_cache
+from app.bootstrap.repositories import (
+    Repository,
+    open_repository,
+    open_watcher,
+    open_writer,
+    source_settings,
+)
 from app.bootstrap.storage import Storage, open_age_identities
-from app.bootstrap.sync_policy import sync_policy
-from app.domain.errors import Rejected, Stalled
+from app.domain.errors import Rejected
 from app.domain.outcomes import LogLine
 from app.domain.packages import OnInstall
 from app.domain.trigger_catalogue import contract_of
-from app.gitops.formats.choice import FormatSettings
-from app.gitops.local_branch import LocalBranch
-from app.gitops.new_commits import Person
-from app.gitops.signatures.signing import SigningKey
-from app.gitops.source import LocalRepository, current_branch
 from app.gitops.watcher import Watcher
 from app.gitops.worktree import read_worktree
-from app.gitops.write_back import WriteBack
 from app.runtime.dependencies.cache import PackageCache
 from app.runtime.egress.gateway import Gateway
 from app.runtime.node_binary import find_node
@@ -54,12 +53,17 @@ class Engine:
     source: SourceSettings
     runner: IsolatedRunner
     packages: PackageCache
-    repository: LocalRepository
+    repository: Repository
     reconciler: Reconciler
     watcher: Watcher
-    committer: FileCommitter
+    committer: FileCommitter | None
+    """None where the repository is only read."""
     age: AgeIdentities
     keeper: StepKeeper
+
+    async def refresh(self) -> None:
+        """Fetch, if there is anything to fetch from; raise ``Stalled`` or ``Transient``."""
+        await asyncio.to_thread(self.repository.refresh)
 
     async def follow(self) -> None:
         """Follow the branch, and keep in step with people and the clock, until cancelled."""
@@ -80,7 +84,7 @@ async def open_engine(
     source = source_settings(settings)
     packages = package_cache(settings, on_install)
     async with open_runner(settings, on_log) as runner:
-        repository = local_repository(settings, source)
+        repository = open_repository(settings, source)
         with contextlib.closing(repository), open_age_identities(settings, storage.vault) as age:
             reconciler = Reconciler(
                 source,
@@ -101,20 +105,17 @@ async def open_engine(
                 with contextlib.suppress(Rejected):
                     await reconciler.sync()
 
-            watcher = Watcher(
-                tip=repository.tip,
-                reconcile=reconcile,
-                refs=repository.refs,
-                heartbeat=settings.poll_interval,
-                clock=utc_now,
-            )
-            committer = FileCommitter(
-                path=source.path,
-                repository=repository,
-                writer=_writer(settings, source),
-                plan=reconciler.plan,
-                sync=reconciler.sync,
-            )
+            watcher = open_watcher(settings, repository, reconcile)
+            writer = open_writer(settings, source)
+            committer = None
+            if writer is not None:
+                committer = FileCommitter(
+                    path=source.path,
+                    repository=repository,
+                    writer=writer,
+                    plan=reconciler.plan,
+                    sync=reconciler.sync,
+                )
             keeper = StepKeeper(
                 source,
                 storage.hooks,
@@ -137,18 +138,6 @@ async def open_engine(
             )
 
 
-def local_repository(settings: Settings, source: SourceSettings) -> LocalRepository:
-    """Make the reader of the followed repository; touches no files yet."""
-    return LocalRepository(
-        location=Path(source.location),
-        branch=source.branch,
-        path=source.path,
-        mirror_dir=_mirror_dir(settings, source),
-        signatures=signature_check(settings),
-        formats=FormatSettings(settings.repo_format, settings.keywords),
-    )
-
-
 def _tell(storage: Storage, keeper: StepKeeper) -> None:
     """Tell the keeper of every new table."""
     loop = asyncio.get_running_loop()
@@ -158,21 +147,6 @@ def _tell(storage: Storage, keeper: StepKeeper) -> None:
             loop.call_soon_threadsafe(keeper.changed.set)
 
     storage.hooks.on_change(tell)
-
-
-def _mirror_dir(settings: Settings, source: SourceSettings) -> Path:
-    return settings.data_dir / "mirrors" / source.id
-
-
-def _writer(settings: Settings, source: SourceSettings) -> WriteBack:
-    key = settings.committer_key
-    return WriteBack(
-        _mirror_dir(settings, source),
-        LocalBranch(Path(source.location), source.branch),
-        Person(settings.committer_name, settings.committer_email),
-        utc_now,
-        sign=SigningKey.read(Path(key).expanduser()).sign if key else None,
-    )
 
 
 @contextlib.asynccontextmanager
@@ -199,20 +173,6 @@ async def open_runner(
         yield runner
     finally:
         await runner.stop()
-
-
-def source_settings(settings: Settings) -> SourceSettings:
-    """Say which repository is followed; raise ``Stalled`` when there is none."""
-    location = settings.repo.expanduser().resolve()
-    if not location.is_dir():
-        raise Stalled(f"There is no repository at {location}; set HOOKLEDGER_REPO.")
-    return SourceSettings(
-        id=settings.source,
-        location=str(location),
-        branch=settings.branch or current_branch(location),
-        path=settings.repo_path.strip("/"),
-        policy=sync_policy(settings.sync_policy),
-    )
 
 
 async def run_all_fixtures(

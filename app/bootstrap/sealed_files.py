@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from pathlib import Path
 
-from app.bootstrap.engine import source_settings
+from app.bootstrap.repositories import open_repository, source_settings
 from app.domain.sealed_files import SEALED_FILE, parts_of
-from app.gitops.source import LocalRepository
 from app.vault.age import AgeIdentities
 from config.settings import Settings
 
@@ -19,12 +17,7 @@ def files_to_seal_anew(settings: Settings, age: AgeIdentities) -> Iterator[str]:
     Raises ``Stalled`` when the repository cannot be read, ``Rejected`` when its tip is not valid.
     """
     source = source_settings(settings)
-    repository = LocalRepository(
-        location=Path(source.location),
-        branch=source.branch,
-        path=source.path,
-        mirror_dir=settings.data_dir / "mirrors" / source.id,
-    )
+    repository = open_repository(settings, source)
     with contextlib.closing(repository):
         desired = repository.desired(repository.tip(), None)
     for hook in desired.hooks:

@@ -126,7 +126,7 @@ async def open_services(storage: Storage) -> AsyncIterator[WebServices]:
                 desk=token_desk(settings, signing, trusted),
                 limits=_rate_limits(settings),
                 sync=sources,
-                committers={engine.source.id: engine.committer},
+                committers={engine.source.id: engine.committer} if engine.committer else {},
                 readiness=partial(readiness, engine, prover, running),
                 metrics=partial(expose, registry),
                 version=version("hookledger"),

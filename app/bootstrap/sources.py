@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
@@ -17,8 +18,9 @@ from app.application.status import Health, SourceStatus, SyncState, Watch, Work
 from app.application.suspend_source import resume_source, suspend_source
 from app.application.sync_results import SourceSettings, SyncResult
 from app.bootstrap.ambient import utc_now
-from app.bootstrap.engine import Engine, local_repository, source_settings
+from app.bootstrap.engine import Engine
 from app.bootstrap.packages import ignore_progress, package_cache
+from app.bootstrap.repositories import open_repository, source_settings
 from app.bootstrap.storage import Storage
 from app.domain.aggregates import Meta
 from app.domain.errors import Stalled, Transient
@@ -47,11 +49,14 @@ class Sources:
         )
 
     async def sync(self) -> SyncResult:
-        """Apply the branch's tip now."""
+        """Apply the branch's tip now; a remote one is fetched first."""
+        await self._engine.refresh()
         return await self._reconciler().sync()
 
     async def preview(self, ref: str | None) -> Preview:
         """Say what applying ``ref`` would do."""
+        if ref is None:
+            await self._engine.refresh()
         return await self._reconciler().preview(ref)
 
     async def suspend(self, until: datetime | None, meta: Meta) -> Position:
@@ -91,7 +96,8 @@ def stored_status(storage: Storage) -> SourceStatus:
     source = source_settings(settings)
     tip, error = None, None
     try:
-        tip = local_repository(settings, source).tip()
+        with contextlib.closing(open_repository(settings, source)) as repository:
+            tip = repository.tip()
     except (Stalled, Transient) as failure:
         error = str(failure)
     packages = package_cache(settings, ignore_progress)

@@ -27,8 +27,9 @@ from app.domain.checkpoints import (
     opened_checkpoint,
     parse_verifier_key,
 )
-from app.domain.errors import HookledgerError, Rejected
+from app.domain.errors import HookledgerError, Rejected, Stalled
 from app.eventstore.raw_events import RawEvents
+from app.gitops.addresses import is_remote, local_path
 from app.gitops.anchors import RefAnchor, anchored_notes
 from app.vault.checkpoint_book import SigningBook, read_book
 from app.vault.checkpoint_file import CheckpointFile, read_checkpoint_file
@@ -63,7 +64,11 @@ def anchors(settings: Settings) -> tuple[Anchor, ...]:
     file = CheckpointFile(anchor_file(settings))
     if not settings.anchor_ref:
         return (file,)
-    return (file, RefAnchor(settings.repo.expanduser().resolve(), settings.anchor_ref, utc_now))
+    if is_remote(settings.repo):
+        raise Stalled(
+            "`anchor_ref` needs a local repository; unset it, or anchor by the file alone."
+        )
+    return (file, RefAnchor(local_path(settings.repo).resolve(), settings.anchor_ref, utc_now))
 
 
 def origin(settings: Settings) -> str:
@@ -139,8 +144,8 @@ def verify_installation(
         sources.append(
             (str(anchor_file(settings)), tuple(read_checkpoint_file(anchor_file(settings))))
         )
-    if settings.anchor_ref:
-        notes = anchored_notes(settings.repo.expanduser().resolve(), settings.anchor_ref)
+    if settings.anchor_ref and not is_remote(settings.repo):
+        notes = anchored_notes(local_path(settings.repo).resolve(), settings.anchor_ref)
         sources.append((settings.anchor_ref, tuple(notes)))
     sources += [(str(file), tuple(read_checkpoint_file(file))) for file in files]
     found, refused = _opened(sources, trusted)

@@ -26,6 +26,7 @@ async def first_sync(engine: Engine, looked: asyncio.Event) -> None:
     """
     await looked.wait()
     try:
+        await engine.refresh()
         await engine.reconciler.sync()
     except HookledgerError as error:
         _log.warning("first_sync_failed", extra={"reason": str(error)})

@@ -13,7 +13,8 @@ from app.application.approve_plan import approve_plan
 from app.application.suspend_source import resume_source, suspend_source
 from app.application.sync_results import SyncResult
 from app.bootstrap.ambient import cli_meta, utc_now
-from app.bootstrap.engine import open_engine, source_settings
+from app.bootstrap.engine import open_engine
+from app.bootstrap.repositories import source_settings
 from app.bootstrap.sources import stored_status
 from app.bootstrap.storage import open_storage
 from app.cli.durations import UntilOption, moment_of

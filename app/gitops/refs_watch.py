@@ -13,7 +13,7 @@ import enum
 import logging
 import os
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 
 from asyncinotify import Inotify, Mask
@@ -25,6 +25,8 @@ _REPORTED = Mask.CREATE | Mask.CLOSE_WRITE | Mask.MOVED_TO | Mask.MOVED_FROM | M
 _ARMED = _REPORTED | Mask.ONLYDIR | Mask.DONT_FOLLOW
 _MOST_AT_ONCE = 1000
 """Events read in one go, so that somebody who moves refs without end does not hold up the loop."""
+_SHORTEST_POLL = 0.1
+"""As a part of the longest."""
 _STEP_MS = 5
 _FIRST_REARM = 0.25
 _LONGEST_REARM = 5.0
@@ -64,6 +66,17 @@ async def watch_refs(refs: Path, heartbeat: float) -> AsyncGenerator[Notice, Non
                 yield Notice.HEARTBEAT
             delay = min(delay * 2, _LONGEST_REARM)
         yield Notice.REARMED
+
+
+async def poll(longest: float, jitter: Callable[[], float]) -> AsyncGenerator[Notice, None]:
+    """Yield a heartbeat at most every ``longest`` seconds, and each time after another while.
+
+    ``jitter`` gives numbers from 0 to 1. Servers that were started together, or sources of one
+    forge, do not ask together.
+    """
+    while True:
+        await asyncio.sleep(longest * max(jitter(), _SHORTEST_POLL))
+        yield Notice.HEARTBEAT
 
 
 async def watch_by_inotify(refs: Path, heartbeat: float) -> AsyncGenerator[Notice, None]:

@@ -11,22 +11,26 @@ from pathlib import Path
 from app.domain.errors import NotFound, Stalled
 from app.domain.plans import DesiredState
 from app.domain.revisions import CommitSha, TreeSha, is_commit_sha
+from app.domain.signers import Signer
 from app.domain.toml_documents import printable
 from app.gitops.access import ASKPASS, Credentials, access, secrets_of
 from app.gitops.addresses import Address
 from app.gitops.environment import git_command
 from app.gitops.fetching import DamagedMirror, Fetching, FetchLimits, NoSuchRef
+from app.gitops.formats.choice import FormatSettings
 from app.gitops.layout import Layout
 from app.gitops.mirror import Mirror
 from app.gitops.objects import DamagedObject, MissingObject
 from app.gitops.reading import CommitReader, checked_branch, checked_path
 from app.gitops.refs import is_ref_name, read_ref
+from app.gitops.signatures.policy import SignatureCheck
 
 _log = logging.getLogger("hookledger.gitops")
 
 _TIP = "refs/sync/tip"
 _ASKED = "refs/sync/asked"
 _SHORTENED = re.compile(r"[0-9a-f]{4,40}\Z")
+_END_SECONDS = 5.0
 _MOST_PACKS = 50
 """Each fetch leaves a pack, and each pack is one more place to look for an object."""
 
@@ -45,6 +49,9 @@ class RemoteRepository:
         mirror_dir: Path,
         credentials: Credentials,
         limits: FetchLimits,
+        *,
+        signatures: SignatureCheck | None = None,
+        formats: FormatSettings = FormatSettings(),  # noqa: B008 (frozen)
     ) -> None:
         """Follow ``branch`` (short or full name) of the repository at ``address``.
 
@@ -55,7 +62,13 @@ class RemoteRepository:
         self._branch = checked_branch(branch)
         self._credentials = credentials
         self._mirror = Mirror(mirror_dir.absolute())
-        self._reader = CommitReader(self._mirror.directory, checked_path(path), self._prepare)
+        self._reader = CommitReader(
+            self._mirror.directory,
+            checked_path(path),
+            self._prepare,
+            signatures=signatures,
+            formats=formats,
+        )
         self._fetching = Fetching(limits)
         self._lock = threading.Lock()
         self._tip: CommitSha | None = None
@@ -104,6 +117,10 @@ class RemoteRepository:
             f"`{self._branch}`, or it is the beginning of several."
         )
 
+    def verify(self, commit: CommitSha, since: CommitSha | None) -> Signer | None:
+        """Return who signed ``commit``; as ``LocalRepository.verify``."""
+        return self._reader.verify(commit, since)
+
     def desired(self, commit: CommitSha, since: TreeSha | None) -> DesiredState:
         """Read what ``commit`` says, or only what differs from the subtree ``since``.
 
@@ -130,8 +147,10 @@ class RemoteRepository:
         self._fetching.stop()
 
     def close(self) -> None:
-        """End every git process."""
+        """End every git process; a fetch that runs ends within a moment."""
         self._fetching.stop()
+        if self._lock.acquire(timeout=_END_SECONDS):
+            self._lock.release()
         self._reader.close()
 
     def _fetch(self, name: str, into: str) -> str:

@@ -1,8 +1,9 @@
 """Notice that a branch has moved, and have the ledger brought to it.
 
 Level-triggered: a change of the file system, a heartbeat and a request from outside all mean only
-"look again". A look asks for the branch's tip (some 30 microseconds) and reconciles if it is not
-the one that was tried last. So no notice can be lost for good, and none needs to be believed.
+"look again". A look asks for the branch's tip (some 30 microseconds, or a fetch) and reconciles if
+it is not the one that was tried last. So no notice can be lost for good, and none needs to be
+believed.
 """
 
 from __future__ import annotations
@@ -16,18 +17,21 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+import anyio
 import anyio.to_thread
 
 from app.application.ports import Clock
 from app.domain.errors import Rejected, Stalled, Transient
 from app.domain.revisions import CommitSha
-from app.gitops.refs_watch import Notice, watch_refs
+from app.gitops.refs_watch import Notice, poll, watch_refs
 
 _log = logging.getLogger("hookledger.watcher")
 
 _FIRST_RETRY = 0.5
 _LONGEST_RETRY = 60.0
 _MOST_DOUBLINGS = 10
+_FIRST_LOOK_AGAIN = 1.0
+_LONGEST_LOOK_AGAIN = 300.0
 _STALLED_RETRY = 300.0
 """What stalls needs a person, who may mend the repository without moving the branch."""
 
@@ -58,9 +62,11 @@ class WatcherStatus:
 class Watcher:
     """Calls ``reconcile`` when the tip is a new one, and never while it still runs.
 
-    ``tip`` is called in a worker thread; ``refs`` is the directory below which the branch's ref
-    lies; ``heartbeat`` is in seconds. ``reconcile`` raises ``Transient`` (and anything unforeseen)
-    to be called again soon, ``Stalled`` after minutes, ``Rejected`` not before the tip moves.
+    ``tip`` is called in a worker thread, of which ``threads`` says how many there are; ``refs`` is
+    the directory below which the branch's ref lies, or None if the branch is elsewhere and is only
+    polled: then a failed look is repeated with growing pauses. ``heartbeat`` is in seconds.
+    ``reconcile`` raises ``Transient`` (and anything unforeseen) to be called again soon,
+    ``Stalled`` after minutes, ``Rejected`` not before the tip moves.
     """
 
     def __init__(
@@ -68,10 +74,11 @@ class Watcher:
         *,
         tip: Callable[[], CommitSha],
         reconcile: Callable[[], Awaitable[object]],
-        refs: Path,
+        refs: Path | None,
         clock: Clock,
         heartbeat: float = 0.25,
         jitter: Callable[[], float] = random.random,
+        threads: anyio.CapacityLimiter | None = None,
     ) -> None:
         self._tip = tip
         self._reconcile = reconcile
@@ -79,6 +86,7 @@ class Watcher:
         self._clock = clock
         self._heartbeat = heartbeat
         self._jitter = jitter
+        self._threads = threads
         self._status = WatcherStatus()
         self._tip_error: str | None = None
         self._run_error: str | None = None
@@ -86,6 +94,10 @@ class Watcher:
         self._told = False
         self._requested = 0
         self._answered = 0
+        self._looked_for = 0
+        """Requests that were there before the last look; a later one does not wait for a pause."""
+        self._failed_looks = 0
+        self._look_after: float | None = None
         self._failures_in_row = 0
         self._retry_at: float | None = None
 
@@ -116,7 +128,11 @@ class Watcher:
             Notice.HEARTBEAT: "heartbeats",
             Notice.REARMED: "rearmed",
         }
-        async with contextlib.aclosing(watch_refs(self._refs, self._heartbeat)) as notices:
+        if self._refs is None:
+            watch = poll(self._heartbeat, self._jitter)
+        else:
+            watch = watch_refs(self._refs, self._heartbeat)
+        async with contextlib.aclosing(watch) as notices:
             async for notice in notices:
                 self._told = self._told or notice is not Notice.HEARTBEAT
                 self._count(counted[notice])
@@ -125,34 +141,68 @@ class Watcher:
     async def _work(self) -> None:
         while True:
             await self._wait()
+            if self._is_pausing():
+                continue
             told, self._told = self._told, False
             tip = await self._read_tip()
             if tip is None:
                 continue
             moved = tip != self._status.tried
-            if moved and not told and self._status.tried is not None:
+            if moved and not told and self._refs and self._status.tried is not None:
                 self._count("missed")
             if moved or self._answered < self._requested or self._is_retry_due():
                 await self._run_once(tip)
 
     async def _wait(self) -> None:
         """Wait for a notice, or until a retry is due: a heartbeat may be an hour long."""
+        due = self._look_after if self._tip_error else self._retry_at
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout_at(self._retry_at):
+            async with asyncio.timeout_at(due):
                 await self._look.wait()
         self._look.clear()
 
+    def _is_pausing(self) -> bool:
+        """Tell whether the last look failed and nobody asked since; what is local is cheap."""
+        now = asyncio.get_running_loop().time()
+        pausing = self._look_after is not None and now < self._look_after
+        return pausing and self._looked_for == self._requested
+
     async def _read_tip(self) -> CommitSha | None:
+        self._looked_for = self._requested
+        self._look_after = None
         try:
-            tip = await anyio.to_thread.run_sync(self._tip)
+            tip = await anyio.to_thread.run_sync(
+                self._tip, limiter=self._threads, abandon_on_cancel=True
+            )
         except Exception as error:  # noqa: BLE001 (whatever it is, the next look may go well)
-            sentence = _sentence(error)
-            if sentence != self._tip_error:
-                _log.warning("branch_unreadable", extra={"reason": sentence})
-            self._tip_error = sentence
+            self._look_failed(error)
             return None
         self._tip_error = None
+        self._failed_looks = 0
         return tip
+
+    def _look_failed(self, error: Exception) -> None:
+        sentence, pause = _sentence(error), 0.0
+        if self._refs is None:
+            pause = self._pause_after(error)
+            self._look_after = asyncio.get_running_loop().time() + pause
+        if sentence != self._tip_error:
+            _log.warning(
+                "branch_unreadable", extra={"reason": sentence, "look_in": round(pause, 1)}
+            )
+        self._tip_error = sentence
+
+    def _pause_after(self, error: Exception) -> float:
+        """Double the pause at each failed look, up to five minutes, and draw it anew each time.
+
+        What a person must mend (credentials, an address) is asked for only every five minutes.
+        """
+        doublings = min(self._failed_looks, _MOST_DOUBLINGS)
+        self._failed_looks += 1
+        if isinstance(error, (Stalled, Rejected)):
+            return _STALLED_RETRY * (0.9 + self._jitter() / 10)
+        longest = min(_FIRST_LOOK_AGAIN * 2.0**doublings, _LONGEST_LOOK_AGAIN)
+        return max(longest * self._jitter(), longest / 10)
 
     async def _run_once(self, tip: CommitSha) -> None:
         requested = self._requested

@@ -361,3 +361,110 @@ def test_cancelling_leaves_neither_threads_nor_processes(
         ["ps", "-o", "comm=", "--ppid", str(os.getpid())], capture_output=True, text=True
     )
     assert "git" not in listed.stdout.split()
+
+
+class Remote:
+    """Stands for a branch over the network: counts looks, and fails as it is told to."""
+
+    def __init__(self) -> None:
+        self.sha = CommitSha("1" * 40)
+        self.looks = 0
+        self.failures: list[Exception] = []
+        self.gate: threading.Event | None = None
+        self.runs: list[CommitSha] = []
+
+    def tip(self) -> CommitSha:
+        self.looks += 1
+        if self.gate is not None:
+            self.gate.wait(10)
+        if self.failures:
+            raise self.failures.pop(0)
+        return self.sha
+
+    async def reconcile(self) -> None:
+        self.runs.append(self.sha)
+
+    def watch(self, heartbeat: float) -> Watcher:
+        return Watcher(
+            tip=self.tip,
+            reconcile=self.reconcile,
+            refs=None,
+            clock=lambda: NOW,
+            heartbeat=heartbeat,
+            jitter=lambda: 1.0,
+        )
+
+
+def test_a_remote_branch_is_polled() -> None:
+    async def run() -> None:
+        remote = Remote()
+        watcher = remote.watch(0.02)
+        async with running(watcher):
+            await until(lambda: remote.looks > 3)
+            assert len(remote.runs) == 1
+            remote.sha = CommitSha("2" * 40)
+            await until(lambda: len(remote.runs) == 2)
+        assert watcher.status.missed == 0
+
+    scenario(run)
+
+
+def test_a_failing_remote_is_asked_with_growing_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watcher_module, "_FIRST_LOOK_AGAIN", 0.05)
+
+    async def run() -> None:
+        remote = Remote()
+        remote.failures = [Transient("down")] * 3
+        watcher = remote.watch(0.001)
+        begun = time.perf_counter()
+        async with running(watcher):
+            await until(lambda: watcher.status.last_error == "down")
+            await until(lambda: len(remote.runs) == 1)
+        assert time.perf_counter() - begun >= 0.05 + 0.1 + 0.2
+        assert remote.looks < 20 < watcher.status.heartbeats
+        assert watcher.status.last_error is None
+
+    scenario(run)
+
+
+def test_refused_credentials_are_tried_again_after_minutes_but_at_once_when_asked() -> None:
+    async def run() -> None:
+        remote = Remote()
+        remote.failures = [Stalled("no entry"), Stalled("no entry")]
+        watcher = remote.watch(0.001)
+        async with running(watcher):
+            await until(lambda: watcher.status.heartbeats > 20)
+            assert remote.looks == 1
+            watcher.hint()
+            await until(lambda: remote.looks == 2)
+            watcher.hint()
+            await until(lambda: len(remote.runs) == 1)
+
+    scenario(run)
+
+
+def test_a_hint_during_a_look_is_answered_by_another_look() -> None:
+    async def run() -> None:
+        remote = Remote()
+        remote.gate = threading.Event()
+        watcher = remote.watch(60)
+        async with running(watcher):
+            await until(lambda: remote.looks == 1)
+            watcher.hint()
+            remote.gate.set()
+            await until(lambda: remote.looks == 2 and len(remote.runs) == 1)
+
+    scenario(run)
+
+
+def test_a_look_that_hangs_does_not_keep_the_watcher_from_ending() -> None:
+    async def run() -> None:
+        remote = Remote()
+        remote.gate = threading.Event()
+        async with running(remote.watch(60)):
+            await until(lambda: remote.looks == 1)
+        remote.gate.set()
+
+    begun = time.monotonic()
+    scenario(run)
+    assert time.monotonic() - begun < 5
