@@ -14,7 +14,7 @@ from app.domain.errors import Problem, Rejected
 from app.web.endpoints import Inquiry
 from app.web.parameters import read_moment
 
-_REF = re.compile(r"(?!-)[^\x00-\x20\x7f]{1,255}\Z")
+REF = re.compile(r"(?!-)[^\x00-\x20\x7f]{1,255}\Z")
 """Nothing that a program could take for an option; whether it exists, the repository knows."""
 _MAX_REASON = 500
 
@@ -30,7 +30,7 @@ class SyncRequest:
     def ref(self, name: str) -> str | None:
         """Return the name of a commit."""
         given = self._members.get(name)
-        if given is None or (isinstance(given, str) and _REF.match(given)):
+        if given is None or (isinstance(given, str) and REF.match(given)):
             return given
         self._complain(name, "must be a branch, a tag or a commit's id")
         return None

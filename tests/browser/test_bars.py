@@ -27,6 +27,8 @@ PAGES = [
             "/new-hook",
             "/new-hook?trigger=credentials-exchange",
             "/access",
+            "/sync",
+            "/sync/default/commits",
             "/hooks/nowhere",
         )
     ),

@@ -51,6 +51,7 @@ def take(visitor: Any, name: str) -> None:
         ("hook-phone", f"/hooks/{HOOK}", {"viewport": PHONE}),
         ("version", f"/hooks/{HOOK}/versions/2", {}),
         ("new-hook", "/new-hook", {}),
+        ("sync", "/sync", {}),
     ],
 )
 def test_write_a_page(

@@ -16,7 +16,7 @@ async def disable(visit: Visit) -> Response:
     """Stop a hook at once, whoever owns it."""
     hook = hook_of(visit)
     await visit.services.writer.update(
-        hook.id, HookPatch(enabled=False), visit.meta(_reason(visit, required=True))
+        hook.id, HookPatch(enabled=False), visit.meta(reason_of(visit, required=True))
     )
     return visit.go(
         f"/hooks/{hook.name}", f"`{hook.name}` is stopped: {hook.trigger} does not run it."
@@ -27,7 +27,7 @@ async def enable(visit: Visit) -> Response:
     """Let a hook answer its trigger."""
     hook = hook_of(visit)
     await visit.services.writer.update(
-        hook.id, HookPatch(enabled=True), visit.meta(_reason(visit, required=False))
+        hook.id, HookPatch(enabled=True), visit.meta(reason_of(visit, required=False))
     )
     return visit.go(f"/hooks/{hook.name}", f"`{hook.name}` is enabled: {hook.trigger} runs it.")
 
@@ -59,11 +59,12 @@ async def remove_secret(visit: Visit) -> Response:
 async def delete(visit: Visit) -> Response:
     """Delete a hook that git does not own; raises ``OwnedBySource`` for others."""
     hook = hook_of(visit)
-    await visit.services.writer.delete(hook.id, visit.meta(_reason(visit, required=False)))
+    await visit.services.writer.delete(hook.id, visit.meta(reason_of(visit, required=False)))
     return visit.go("/hooks", f"`{hook.name}` is deleted; its history stays.")
 
 
-def _reason(visit: Visit, *, required: bool) -> str:
+def reason_of(visit: Visit, *, required: bool) -> str:
+    """Return why; raise ``Rejected`` if it is missing or too long."""
     reason = visit.form.word("reason")
     if required and not reason:
         problem = Problem("must say why, for those who read the history", key="reason")

@@ -13,6 +13,7 @@ from app.domain.errors import HookledgerError
 from app.web.dashboard import (
     access,
     commit,
+    commits,
     editor,
     hook_actions,
     hook_list,
@@ -20,6 +21,7 @@ from app.web.dashboard import (
     login,
     overview,
     runner,
+    sync_page,
 )
 from app.web.dashboard.assets import PLACE, AssetFiles, Assets, load_assets
 from app.web.dashboard.exchange import DoorstepExchange, PageExchange, arrival_of, error_page
@@ -37,6 +39,8 @@ PAGES: tuple[Page, ...] = (
     *hook_page.PAGES,
     *hook_actions.PAGES,
     *runner.PAGES,
+    *sync_page.PAGES,
+    *commits.PAGES,
     *access.PAGES,
     *login.PAGES,
 )

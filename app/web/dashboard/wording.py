@@ -52,6 +52,12 @@ _WORDS: Mapping[str, tuple[str, Tone, str]] = {
     "trigger.definition_removed": ("Removed the definition of", "warn", "trash"),
     "source.revision_applied": ("Applied a commit from", "good", "sync"),
     "source.revision_rejected": ("Refused a commit from", "bad", "alert"),
+    "source.plan_held": ("Held a commit from", "warn", "lock"),
+    "source.plan_approved": ("Approved the held plan of", "good", "good"),
+    "source.rolled_back": ("Rolled back", "warn", "history"),
+    "source.suspended": ("Suspended", "warn", "off"),
+    "source.resumed": ("Resumed", "good", "on"),
+    "source.drift_healed": ("Set right what had drifted in", "plain", "sync"),
     "client.created": ("Created client", "plain", "access"),
     "client.revoked": ("Revoked client", "warn", "access"),
 }

@@ -1,0 +1,114 @@
+"""The followed sources: where each stands, and what a person may do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from datetime import timedelta
+
+from starlette.responses import Response
+
+from app.application.status import SyncState
+from app.application.sync_results import SyncResult
+from app.domain.errors import Problem, Rejected
+from app.web.dashboard.hook_actions import reason_of
+from app.web.dashboard.pages import Handle, Page, Visit
+from app.web.dashboard.wording import Tone
+from app.web.errors import RevisionRefused
+
+SECTION = "/sync"
+CONTROL = "control:sync"
+TONES: dict[SyncState, Tone] = {
+    SyncState.SYNCED: "good",
+    SyncState.REJECTED: "bad",
+    SyncState.UNKNOWN: "plain",
+}
+"""Of states; what is not here asks for a person: ``warn``."""
+_WAIT = 5.0
+"""Seconds until the page may tell what was before."""
+_PAUSES = {"1": "1 hour", "4": "4 hours", "24": "1 day", "72": "3 days", "": "Somebody resumes"}
+"""Hours, as people choose them."""
+
+
+async def show(visit: Visit) -> Response:
+    """Show every source."""
+    statuses = visit.services.sync.statuses()
+    return visit.render("sync.html", statuses=statuses, tones=TONES, pauses=_PAUSES)
+
+
+async def sync_now(visit: Visit) -> Response:
+    """Apply the branch's tip; why it was refused stands on the page of the sources."""
+    try:
+        result = await visit.services.sync.sync()
+    except Rejected:
+        return visit.go(SECTION, "The newest commit was refused; its problems are listed below.")
+    return await _shown(visit, result)
+
+
+async def suspend(visit: Visit) -> Response:
+    """Apply nothing by itself, for some hours or until somebody resumes."""
+    hours = visit.form.word("hours")
+    if hours not in _PAUSES:
+        problem = Problem(f"must be one of: {', '.join(filter(None, _PAUSES))}", key="hours")
+        raise Rejected("The source was not suspended.", problems=[problem])
+    until = visit.services.clock() + timedelta(hours=int(hours)) if hours else None
+    meta = visit.meta(reason_of(visit, required=True))
+    await visit.services.hooks.wait_for(
+        await visit.services.sync.suspend(until, meta), timeout=_WAIT
+    )
+    return visit.go(SECTION, "It is suspended: hooks go on running, commits wait.")
+
+
+async def resume(visit: Visit) -> Response:
+    """Follow the branch again."""
+    meta = visit.meta(reason_of(visit, required=True))
+    await visit.services.hooks.wait_for(await visit.services.sync.resume(meta), timeout=_WAIT)
+    return visit.go(SECTION, "It is resumed: the branch's tip is applied soon.")
+
+
+async def approve(visit: Visit) -> Response:
+    """Apply the held plan, if it is still the one that the person saw."""
+    digest = visit.form.required("digest", "The plan's digest")
+    meta = visit.meta(reason_of(visit, required=True))
+    return await _shown(visit, await _run(visit.services.sync.approve(digest, meta)))
+
+
+async def roll_back(visit: Visit) -> Response:
+    """Put a commit in force again that was in force before."""
+    commit = visit.form.required("commit", "The commit")
+    known = {past.commit for status in visit.services.sync.statuses() for past in status.history}
+    if commit not in known:
+        problem = Problem("is none of the commits that were in force last", key="commit")
+        raise Rejected("Nothing was rolled back.", problems=[problem])
+    meta = visit.meta(reason_of(visit, required=True))
+    return await _shown(visit, await _run(visit.services.sync.roll_back(commit, meta)))
+
+
+async def _run(run: Awaitable[SyncResult]) -> SyncResult:
+    """Tell a commit that is refused from a form that was not filled in."""
+    try:
+        return await run
+    except Rejected as refusal:
+        raise RevisionRefused(refusal.message, problems=refusal.problems) from refusal
+
+
+async def _shown(visit: Visit, result: SyncResult) -> Response:
+    """Show the sources as they are after what was done."""
+    await visit.services.hooks.wait_for(result.position, timeout=_WAIT)
+    told = f"Commit {result.commit[:12]}: {result.status}, at position {result.position}."
+    return visit.go(SECTION, told)
+
+
+def _action(name: str, handle: Handle, scope: str = CONTROL) -> Page:
+    return Page(
+        path=f"{SECTION}/{name}", handle=handle, scope=scope, method="POST", section=SECTION
+    )
+
+
+PAGES = (
+    Page(path=SECTION, handle=show, scope="read:sync", section=SECTION),
+    _action("now", sync_now, "update:sync"),
+    _action("suspend", suspend),
+    _action("resume", resume),
+    _action("approve", approve),
+    _action("rollback", roll_back),
+)
