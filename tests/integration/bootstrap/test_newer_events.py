@@ -96,10 +96,10 @@ def test_a_commit_that_a_newer_server_made_takes_effect_whole_or_not_at_all(
             "INSERT INTO stored_events (originator_id, originator_version, topic, state) VALUES"
             " ('fleet:one', 1, 'fleet.created', '{\"meta\": {\"correlation_id\": \"second\"}}')"
         )
-        newer.execute("DELETE FROM projection_positions WHERE name = 'hook_table_v1'")
+        newer.execute("DELETE FROM projection_positions WHERE name = 'hook_table_v2'")
         for table in ("hooks", "triggers", "clients", "sources"):
             for generation in (1, 2):
-                newer.execute(f"DROP TABLE IF EXISTS hook_table_v1_g{generation}_{table}")
+                newer.execute(f"DROP TABLE IF EXISTS hook_table_v2_g{generation}_{table}")
 
     with open_storage(settings) as storage:
         storage.followers[0].wait(head, 1)
@@ -112,11 +112,11 @@ def test_readiness_names_the_event_and_the_way_out(upgraded: Settings) -> None:
         prover.checkpoint()
         checks = checks_of(storage, prover)
 
-    for name in ("projection:hook-table", "projection:hook_table_v1"):
+    for name in ("projection:hook-table", "projection:hook_table_v2"):
         assert not checks[name].ok
         assert "stopped at event 2 (fleet.created)" in checks[name].detail
         assert "Run the server version that wrote it, or a newer one." in checks[name].detail
-    for name in ("projection:audit_log_v1", "projection:transparency_v1", "checkpoints"):
+    for name in ("projection:audit_log_v2", "projection:transparency_v1", "checkpoints"):
         assert checks[name].ok
 
 
