@@ -9,6 +9,9 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+MAX_SIGNATURE_BYTES = 16 * 1024
+"""Several times what the longest keys make; packets of GPG may unfold to far more than they are."""
+
 _SIGNATURE = b"gpgsig"
 _HEAD = re.compile(
     rb"tree [0-9a-f]{40}\n"
@@ -55,6 +58,8 @@ def read_signed(data: bytes) -> SignedCommit:
         raise Unverifiable("is not signed")
     if len(signatures) > 1:
         raise Unverifiable("has more than one signature, of which only one could be meant")
+    if len(signatures[0]) > MAX_SIGNATURE_BYTES:
+        raise Unverifiable(f"has a signature of more than {MAX_SIGNATURE_BYTES} bytes")
     return SignedCommit(
         payload=b"".join(kept) + b"\n" + body,
         signature=signatures[0],

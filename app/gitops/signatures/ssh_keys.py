@@ -18,6 +18,9 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from app.gitops.signatures.wire import Malformed, Reader
 
 _MIN_RSA_BITS = 2048
+_MAX_RSA_BITS = 16_384
+"""Keys are the signer's choice until they are found to be allowed; larger ones take long."""
+_MAX_EXPONENT_BITS = 64
 _USER_PRESENT = 1
 _CURVES: Mapping[str, tuple[ec.EllipticCurve, hashes.HashAlgorithm]] = {
     "nistp256": (ec.SECP256R1(), hashes.SHA256()),
@@ -94,7 +97,9 @@ def _verify_ed25519(public: bytes, proof: bytes, message: bytes) -> None:
 
 def _verify_rsa(key: Reader, algorithm: str, proof: bytes, message: bytes) -> None:
     exponent, modulus = key.integer(), key.integer()
-    if algorithm not in _RSA or modulus.bit_length() < _MIN_RSA_BITS:
+    if algorithm not in _RSA or not _MIN_RSA_BITS <= modulus.bit_length() <= _MAX_RSA_BITS:
+        raise Malformed
+    if exponent.bit_length() > _MAX_EXPONENT_BITS:
         raise Malformed
     public = rsa.RSAPublicNumbers(exponent, modulus).public_key()
     public.verify(proof, message, padding.PKCS1v15(), _RSA[algorithm])

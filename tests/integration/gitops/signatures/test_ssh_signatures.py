@@ -208,6 +208,15 @@ def test_a_weak_rsa_signature_is_refused(workshop: Any) -> None:
         assert "not accepted" in refusal(workshop, workshop.commit(key))
 
 
+def test_a_signature_of_an_absurd_size_is_not_looked_at(workshop: Any, key: Any) -> None:
+    workshop.allow(f"{COMMITTER} {key.line}")
+    workshop.commit()
+    unsigned = workshop.raw("main")
+    for begin in (b"-----BEGIN SSH SIGNATURE-----\n", b"-----BEGIN PGP SIGNATURE-----\n"):
+        huge = workshop.with_signature(unsigned, begin + b"A" * 17_000)
+        assert "more than 16384 bytes" in refusal(workshop, workshop.store(huge))
+
+
 def test_damaged_signatures_are_refused_and_never_raise(workshop: Any, key: Any) -> None:
     workshop.allow(f"{COMMITTER} {key.line}")
     workshop.commit()
