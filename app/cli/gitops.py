@@ -85,7 +85,7 @@ def plan(
         print_json(planned)
     else:
         print_preview(planned)
-    raise typer.Exit(2 if planned["changes"] else 0)
+    raise typer.Exit(2 if planned["changes"] or planned["secrets"] else 0)
 
 
 def print_result(result: SyncResult, *, as_json: bool) -> None:

@@ -29,6 +29,9 @@ PAGES = [
             "/access",
             "/sync",
             "/sync/default/commits",
+            "/history",
+            "/history/1",
+            "/history/as-of?as_of=5",
             "/hooks/nowhere",
         )
     ),

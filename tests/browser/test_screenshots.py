@@ -52,6 +52,9 @@ def take(visitor: Any, name: str) -> None:
         ("version", f"/hooks/{HOOK}/versions/2", {}),
         ("new-hook", "/new-hook", {}),
         ("sync", "/sync", {}),
+        ("history", "/history", {}),
+        ("event", "/history/12", {}),
+        ("past", "/history/as-of?as_of=9", {}),
     ],
 )
 def test_write_a_page(

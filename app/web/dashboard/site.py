@@ -15,6 +15,7 @@ from app.web.dashboard import (
     commit,
     commits,
     editor,
+    history,
     hook_actions,
     hook_list,
     hook_page,
@@ -41,6 +42,7 @@ PAGES: tuple[Page, ...] = (
     *runner.PAGES,
     *sync_page.PAGES,
     *commits.PAGES,
+    *history.PAGES,
     *access.PAGES,
     *login.PAGES,
 )

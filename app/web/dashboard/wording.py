@@ -58,6 +58,13 @@ _WORDS: Mapping[str, tuple[str, Tone, str]] = {
     "source.suspended": ("Suspended", "warn", "off"),
     "source.resumed": ("Resumed", "good", "on"),
     "source.drift_healed": ("Set right what had drifted in", "plain", "sync"),
+    "hook_name.created": ("Reserved the name of", "plain", "dot"),
+    "hook_name.reserved": ("Reserved the name of", "plain", "dot"),
+    "hook_name.released": ("Released the name of", "plain", "dot"),
+    "trigger.created": ("First used trigger", "plain", "dot"),
+    "source.created": ("Began to follow", "plain", "plus"),
+    "sync_run.completed": ("Noted what a commit changed in", "plain", "dot"),
+    "sync_run.repeated": ("Noted what a commit changed again in", "plain", "dot"),
     "client.created": ("Created client", "plain", "access"),
     "client.revoked": ("Revoked client", "warn", "access"),
 }
