@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 import pytest
@@ -81,7 +82,9 @@ def made(admin: Visitor) -> str:
 
 
 def events(server: Any, **filters: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = server.client.get("/v1/audit", params=filters).json()["events"]
+    """Return events of the audit log, which is written a moment after the page has answered."""
+    page = server.eventually(f"/v1/audit?{urlencode(filters)}", lambda page: page["events"])
+    found: list[dict[str, Any]] = page["events"]
     return found
 
 
