@@ -33,6 +33,8 @@ class LineFilter:
     hook_id: str | None = None
     trigger: str | None = None
     level: str | None = None
+    text: str | None = None
+    """A part of the line; case does not matter."""
 
     def matches(self, stored: StoredLine, trigger_of: TriggerOf) -> bool:
         """Tell whether a line passes."""
@@ -41,6 +43,7 @@ class LineFilter:
             self.invocation_id in (None, line.invocation_id)
             and self.hook_id in (None, line.hook_id)
             and self.level in (None, line.level)
+            and (self.text is None or self.text.lower() in line.text.lower())
             and (self.trigger is None or self.trigger == trigger_of(line.hook_id))
         )
 

@@ -69,6 +69,8 @@ class ExecutionQuery:
     """Only those whose total took at least so long."""
     text: str | None = None
     """A part of the error's sentence; the case of ASCII letters does not matter."""
+    unsuccessful: bool = False
+    """Only those that did not succeed, however they ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,10 @@ class LogQuery:
     level: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    hooks: tuple[str, ...] | None = None
+    """Only lines of these; ULIDs."""
+    text: str | None = None
+    """A part of the line; the case of ASCII letters does not matter."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import orjson
+
 from app.application.journal_views import (
     Access,
     AccessQuery,
@@ -66,7 +68,7 @@ class Reader:
         scans: list[Scan] = []
         if query.kind is OutcomeKind.SUCCEEDED:
             scans.append(("kind = ?", query.kind.value))
-        elif query.kind is not None or query.text is not None:
+        elif query.kind is not None or query.text is not None or query.unsuccessful:
             page.only(_UNSUCCESSFUL)
         if query.min_ms is not None:
             scans.append(("total_ms >= ?", query.min_ms))
@@ -94,6 +96,13 @@ class Reader:
     def lines(self, query: LogQuery, cursor: str | None, limit: int) -> Page[StoredLine]:
         """Return a page; raise ``Rejected`` for a bad cursor or limit."""
         page = PageOf("log_lines", LINE_COLUMNS, query.since, query.until, cursor, limit)
+        scans: list[Scan] = []
+        if query.hooks is not None:
+            wanted = orjson.dumps(query.hooks).decode()
+            scans.append(("hook_id IN (SELECT value FROM json_each(?))", wanted))
+        if query.text is not None:
+            scans.append(("instr(lower(text), lower(?)) > 0", query.text))
+        page.scan(*scans)
         with self._connection() as connection:
             page.read(
                 connection,

@@ -50,7 +50,7 @@ async def show_invocation(inquiry: Inquiry) -> Response:
 
     found = await inquiry.services.read(ask)
     if found is None:
-        raise _unknown(invocation_id)
+        raise unknown_invocation(invocation_id)
     return json_answer(found)
 
 
@@ -129,7 +129,8 @@ def _recording(recording: Recording) -> dict[str, Any]:
     }
 
 
-def _unknown(invocation_id: str) -> NotFound:
+def unknown_invocation(invocation_id: str) -> NotFound:
+    """Say that nothing is known of an invocation, and why that may be."""
     return NotFound(
         f"No invocation `{invocation_id}` is recorded: it may be past its time, or wait for its"
         " first attempt."

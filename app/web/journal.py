@@ -117,7 +117,7 @@ def _milliseconds(given: str) -> float:
     return float(given)
 
 
-_MIN_MS = Parameter(
+MIN_MS = Parameter(
     "min_ms",
     "Only those that took at least so many milliseconds, from request to answer.",
     {"type": "number", "minimum": 0},
@@ -147,7 +147,7 @@ ENDPOINTS = (
                 text("commit", "The commit that ran: its full id."),
                 choice("kind", "How it ended.", tuple(kind.value for kind in OutcomeKind)),
                 text("caller", "Id of the client that called; `queue` for deliveries."),
-                _MIN_MS,
+                MIN_MS,
                 text("text", "A part of the error's sentence."),
                 _INVOCATION,
                 SINCE,

@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar, get_args
 
 from starlette.responses import Response, StreamingResponse
@@ -26,7 +26,7 @@ from app.application.following import (
     follow,
 )
 from app.application.journal_views import StoredExecution, StoredLine
-from app.application.live import Feed, Numbered
+from app.application.live import Chunk, Feed, Numbered
 from app.application.ports import Journal
 from app.domain.errors import Forbidden, HookledgerError, Problem, Rejected, Unauthenticated
 from app.domain.outcomes import Level, OutcomeKind
@@ -34,8 +34,9 @@ from app.web.auth import admit
 from app.web.endpoints import Answered, Endpoint, Inquiry, Operation
 from app.web.formats import json_text
 from app.web.journal import hook_id_of, line_members, record_members
-from app.web.limits import only
+from app.web.limits import Headers, only
 from app.web.parameters import Parameter, choice, text
+from app.web.services import WebServices
 
 EVENTS = "text/event-stream"
 SCOPE = "read:invocations"
@@ -64,7 +65,9 @@ async def stream_lines(inquiry: Inquiry) -> Response:
         level=values["level"],
     )
     services = inquiry.services
-    return _stream(inquiry, services.live.lines, wanted, _Lines(services.journal), _write_lines)
+    return _stream(
+        inquiry, services.live.lines, wanted, StoredLines(services.journal), _write_lines
+    )
 
 
 async def stream_invocations(inquiry: Inquiry) -> Response:
@@ -95,7 +98,9 @@ class EventStream(StreamingResponse):
             await super().stream_response(patiently)
 
 
-class _Lines:
+class StoredLines:
+    """Log lines as ``follow`` asks for them."""
+
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self.after = journal.lines_after
@@ -113,42 +118,44 @@ class _Executions:
         return self._journal.newest()[0]
 
 
-def _stream(
-    inquiry: Inquiry,
+def stream_answer(
+    services: WebServices,
     feed: Feed[N],
     wanted: LineFilter | ExecutionFilter,
     stored: StoredItems[N],
-    write: Callable[[Sequence[N]], bytes],
+    *,
+    after: int | None,
+    reader: str,
+    write: Callable[[Chunk[N]], bytes],
+    admit_still: Callable[[], Awaitable[None]],
 ) -> Response:
-    after = _resumed_from(inquiry)
-    client = inquiry.client.id if inquiry.client is not None else ""
-    seats = inquiry.services.live.seats
-    seats.check(client)
+    """Answer a stream to ``reader``, in whose name a seat is taken; raise ``Transient`` for none.
+
+    It begins behind the item ``after``, or now. ``admit_still`` is asked again and again, and
+    raises ``Unauthenticated`` or ``Forbidden`` once the reader may not read on.
+    """
+    seats = services.live.seats
+    seats.check(reader)
 
     async def events() -> AsyncIterator[bytes]:
-        with seats.sit(client):
+        with seats.sit(reader):
             begin = after
             if begin is None:
-                begin = await inquiry.services.read(stored.newest)
-            yield b"retry: %d\n" % RETRY_MILLISECONDS + _event("open", {"after": begin}, begin)
+                begin = await services.read(stored.newest)
+            yield b"retry: %d\n" % RETRY_MILLISECONDS + event("open", {"after": begin}, begin)
             last = time.monotonic()
             reason = "shutdown"
             following = follow(
-                feed,
-                wanted,
-                stored=stored,
-                read=inquiry.services.read,
-                after=begin,
-                tick=TICK_SECONDS,
+                feed, wanted, stored=stored, read=services.read, after=begin, tick=TICK_SECONDS
             )
             try:
                 async with contextlib.aclosing(following):
                     async for found in following:
-                        _admit_still(inquiry)
+                        await admit_still()
                         if isinstance(found, Gap):
-                            yield _event("gap", {"dropped": found.dropped, "reason": found.reason})
+                            yield event("gap", {"dropped": found.dropped, "reason": found.reason})
                         elif found is not None:
-                            yield found.written(write)
+                            yield write(found)
                         elif time.monotonic() - last >= HEARTBEAT_SECONDS:
                             yield b": still here\n\n"
                         else:
@@ -158,23 +165,17 @@ def _stream(
                 reason = "token"
             except HookledgerError:
                 reason = "error"
-            yield _event("end", {"reason": reason})
+            yield event("end", {"reason": reason})
 
     headers = {"x-accel-buffering": "no"}  # nginx would hold lines back
     return EventStream(events(), headers=headers, media_type=EVENTS)
 
 
-def _admit_still(inquiry: Inquiry) -> None:
-    """Raise unless the token is as good as it was; it may have expired or been revoked."""
-    admit(inquiry.services.hooks.table, inquiry.headers, SCOPE)
-
-
-def _resumed_from(inquiry: Inquiry) -> int | None:
+def resumed_from(headers: Headers, given: int | None) -> int | None:
     """Return the number behind which the stream begins; the header wins, being the newer."""
-    header = only(inquiry.headers, b"last-event-id")
+    header = only(headers, b"last-event-id")
     if header is None:
-        after: int | None = inquiry.values["after"]
-        return after
+        return given
     number = header.decode("latin-1")
     if not _NUMBER.match(number):
         message = "must be the id of an event of this stream"
@@ -184,19 +185,42 @@ def _resumed_from(inquiry: Inquiry) -> int | None:
     return int(number)
 
 
+def event(name: str, data: Mapping[str, Any], number: int | None = None) -> bytes:
+    """Write an event; ``number`` is the place to resume from."""
+    head = b"" if number is None else b"id: %d\n" % number
+    return b"%sevent: %s\ndata: %s\n\n" % (head, name.encode(), json_text(data))
+
+
+def _stream(
+    inquiry: Inquiry,
+    feed: Feed[N],
+    wanted: LineFilter | ExecutionFilter,
+    stored: StoredItems[N],
+    write: Callable[[Sequence[N]], bytes],
+) -> Response:
+    async def admit_still() -> None:
+        admit(inquiry.services.hooks.table, inquiry.headers, SCOPE)
+
+    return stream_answer(
+        inquiry.services,
+        feed,
+        wanted,
+        stored,
+        after=resumed_from(inquiry.headers, inquiry.values["after"]),
+        reader=inquiry.client.id if inquiry.client is not None else "",
+        write=lambda chunk: chunk.written(write),
+        admit_still=admit_still,
+    )
+
+
 def _write_lines(lines: Sequence[StoredLine]) -> bytes:
-    return b"".join(_event("line", line_members(line), line.sequence) for line in lines)
+    return b"".join(event("line", line_members(line), line.sequence) for line in lines)
 
 
 def _write_executions(executions: Sequence[StoredExecution]) -> bytes:
     return b"".join(
-        _event("invocation", record_members(each.record), each.sequence) for each in executions
+        event("invocation", record_members(each.record), each.sequence) for each in executions
     )
-
-
-def _event(name: str, data: Mapping[str, Any], number: int | None = None) -> bytes:
-    head = b"" if number is None else b"id: %d\n" % number
-    return b"%sevent: %s\ndata: %s\n\n" % (head, name.encode(), json_text(data))
 
 
 def _number(given: str) -> int:
@@ -205,7 +229,7 @@ def _number(given: str) -> int:
     return int(given)
 
 
-_AFTER = Parameter(
+AFTER = Parameter(
     "after",
     "Id of an event: begin behind it. `Last-Event-ID` does the same, and wins.",
     {"type": "integer", "minimum": 0},
@@ -233,7 +257,7 @@ ENDPOINTS = (
                 text("hook", "Name of a hook, or its id."),
                 text("trigger", "Id of a trigger."),
                 choice("level", "Only lines of this level.", get_args(Level)),
-                _AFTER,
+                AFTER,
             ),
             answers={200: Answered("Events, without end.", {EVENTS: "Text"})},
             problems=("transient",),
@@ -254,7 +278,7 @@ ENDPOINTS = (
                 text("hook", "Name of a hook, or its id."),
                 choice("kind", "How it ended.", tuple(kind.value for kind in OutcomeKind)),
                 text("caller", "Id of the client that called."),
-                _AFTER,
+                AFTER,
             ),
             answers={200: Answered("Events, without end.", {EVENTS: "Text"})},
             problems=("transient",),

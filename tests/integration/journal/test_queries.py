@@ -57,6 +57,8 @@ QUERIES = [
     ExecutionQuery(hook="unknown"),
     ExecutionQuery(commit="a" * 40),
     ExecutionQuery(kind=OutcomeKind.CRASHED),
+    ExecutionQuery(unsuccessful=True),
+    ExecutionQuery(unsuccessful=True, trigger="t2", hook="greet"),
     ExecutionQuery(invocation_id="i42"),
     ExecutionQuery(since=NOON + timedelta(minutes=50)),
     ExecutionQuery(until=NOON + timedelta(minutes=50)),
@@ -79,6 +81,7 @@ def matches(query: ExecutionQuery, record: ExecutionRecord) -> bool:
         and query.hook in (None, record.hook_id, record.hook_name)
         and query.commit in (None, record.commit)
         and query.kind in (None, record.kind)
+        and not (query.unsuccessful and record.kind is OutcomeKind.SUCCEEDED)
         and query.invocation_id in (None, record.invocation_id)
         and (query.since is None or record.at >= query.since)
         and (query.until is None or record.at < query.until)
@@ -156,8 +159,16 @@ LINE_QUERIES = [
     LogQuery(invocation_id="i2", hook=HOOKS[1], level="info", since=NOON + timedelta(minutes=5)),
 ]
 
+SCANNING_LINE_QUERIES = [
+    LogQuery(hooks=tuple(HOOKS[1:])),
+    LogQuery(hooks=()),
+    LogQuery(text="19"),
+    LogQuery(text="no such text"),
+    LogQuery(text="1", hooks=(HOOKS[0],), level="info"),
+]
 
-@pytest.mark.parametrize("query", LINE_QUERIES, ids=repr)
+
+@pytest.mark.parametrize("query", [*LINE_QUERIES, *SCANNING_LINE_QUERIES], ids=repr)
 def test_a_filter_finds_all_its_lines_in_order(
     journal: SqliteJournal, lines: list[LogLine], query: LogQuery
 ) -> None:
@@ -167,6 +178,8 @@ def test_a_filter_finds_all_its_lines_in_order(
         if query.invocation_id in (None, each.invocation_id)
         and query.hook in (None, each.hook_id)
         and query.level in (None, each.level)
+        and (query.hooks is None or each.hook_id in query.hooks)
+        and (query.text is None or query.text.lower() in each.text.lower())
         and (query.since is None or each.at >= query.since)
         and (query.until is None or each.at < query.until)
     ]

@@ -85,6 +85,13 @@ def test_what_is_stored_reaches_those_whose_filter_it_passes() -> None:
     assert run(scenario) == [[1, 2, 3], [2], [3]]
 
 
+def test_a_part_of_the_text_is_found_whatever_its_case() -> None:
+    feeds = live()
+    wanted = LineFilter(text="SOME")
+    assert feeds.lines.matches(wanted, line(1, text="is awesome"))
+    assert not feeds.lines.matches(wanted, line(2, text="is not"))
+
+
 def test_readers_of_the_same_share_what_is_made_of_it() -> None:
     written: list[int] = []
 
