@@ -14,9 +14,10 @@ from app.application.contracts import contract_in, contracts_in
 from app.application.views import HookRow
 from app.domain.contracts import TriggerContract
 from app.domain.drafts import API_LANGUAGE, HookDraft, HookPatch
-from app.domain.errors import Conflict, HookledgerError, Problem, Rejected
+from app.domain.errors import Conflict, HookledgerError, NotFound, Problem, Rejected
 from app.domain.outcomes import SCRIPT_FILES
 from app.web.dashboard.hook_lookup import hook_of, is_ours
+from app.web.dashboard.invocation_page import recorded_of
 from app.web.dashboard.pages import Page, Visit
 from app.web.dashboard.rendering import indented
 from app.web.dashboard.starters import starter
@@ -27,9 +28,9 @@ from app.web.problems import type_of
 async def edit(visit: Visit) -> Response:
     """Show the editor for a hook."""
     hook = hook_of(visit)
-    return _show(
-        visit, hook, contract_in(visit.table, hook.trigger), hook.script, hook.dependencies
-    )
+    contract = contract_in(visit.table, hook.trigger)
+    recorded = await _recorded_payload(visit, hook) if visit.values["invocation"] else None
+    return _show(visit, hook, contract, hook.script, hook.dependencies, recorded=recorded)
 
 
 async def save(visit: Visit) -> Response:
@@ -95,6 +96,15 @@ def read_dependencies(written: str) -> dict[str, str]:
     return found
 
 
+async def _recorded_payload(visit: Visit, hook: HookRow) -> str:
+    """Return what an invocation gave the hook; raise ``NotFound`` if it was not recorded."""
+    found = await recorded_of(visit, visit.values["invocation"])
+    payloads = [each.payload for each in found if each.recording.hook_id == hook.id]
+    if not payloads or payloads[-1] is None:
+        raise NotFound(f"No payload of `{hook.name}` was recorded of that invocation.")
+    return payloads[-1]
+
+
 def _fits(contract: TriggerContract) -> bool:
     return API_LANGUAGE in contract.languages
 
@@ -106,6 +116,7 @@ def _show(
     script: str,
     dependencies: object,
     error: HookledgerError | None = None,
+    recorded: str | None = None,
 ) -> Response:
     language = hook.language if hook is not None else API_LANGUAGE
     file = SCRIPT_FILES[language]
@@ -121,6 +132,7 @@ def _show(
         form=visit.form,
         error=error,
         payload=indented(contract.example),
+        recorded=recorded,
         file=posixpath.join(hook.path, file) if hook is not None and hook.path else file,
     )
 
@@ -136,7 +148,13 @@ PAGES = (
         parameters=(text("trigger", "What it is for."),),
     ),
     Page(path="/new-hook", handle=create, scope="create:hooks", method="POST", section=_SECTION),
-    Page(path="/hooks/{hook}/edit", handle=edit, scope="read:hooks", section=_SECTION),
+    Page(
+        path="/hooks/{hook}/edit",
+        handle=edit,
+        scope="read:hooks",
+        section=_SECTION,
+        parameters=(text("invocation", "Whose recorded payload to try it with."),),
+    ),
     Page(
         path="/hooks/{hook}/edit",
         handle=save,

@@ -16,7 +16,7 @@ from app.domain.errors import NotFound
 from app.domain.outcomes import OutcomeKind
 from app.web.dashboard.hook_lookup import hook_of, is_ours, lacking
 from app.web.dashboard.pages import Page, Visit
-from app.web.dashboard.traffic import percentile
+from app.web.dashboard.traffic import Traffic, traffic_of_hook
 from app.web.dashboard.wording import Told, told
 
 _RECORDS = 300
@@ -46,9 +46,10 @@ class Chart:
     since: datetime
     until: datetime
     slowest: float
-    median: float | None
-    p95: float | None
     failed: int
+    hour: Traffic
+    """Figures of the last hour, of all invocations."""
+    hour_since: datetime
 
 
 async def show(visit: Visit) -> Response:
@@ -110,15 +111,17 @@ async def _chart(visit: Visit, hook: HookRow) -> Chart:
     page = await visit.services.read(
         partial(visit.services.journal.executions, query, cursor=None, limit=_RECORDS)
     )
-    return chart_of(page.items, until)
+    hour, hour_since = await traffic_of_hook(visit.services, hook.id)
+    return chart_of(page.items, until, hour, hour_since)
 
 
-def chart_of(records: Sequence[ExecutionRecord], until: datetime) -> Chart:
+def chart_of(
+    records: Sequence[ExecutionRecord], until: datetime, hour: Traffic, hour_since: datetime
+) -> Chart:
     """Place records, newest first, on the chart."""
-    times = [record.total_ms for record in records]
     since = records[-1].at if records else until - _DAY
     seconds = max((until - since).total_seconds(), 1.0)
-    slowest = max(times, default=0.0)
+    slowest = max((record.total_ms for record in records), default=0.0)
     dots = [
         Dot(
             x=round((record.at - since).total_seconds() / seconds * (WIDTH - 12) + 6, 1),
@@ -133,9 +136,9 @@ def chart_of(records: Sequence[ExecutionRecord], until: datetime) -> Chart:
         since=since,
         until=until,
         slowest=slowest,
-        median=percentile(times, 0.5),
-        p95=percentile(times, 0.95),
         failed=sum(dot.failed for dot in dots),
+        hour=hour,
+        hour_since=hour_since,
     )
 
 

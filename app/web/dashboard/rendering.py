@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
+from app.domain.recording import MASKED
 from app.web.dashboard.assets import Assets
 from app.web.dashboard.headers import protect
 
@@ -36,13 +37,16 @@ class Renderer:
         self._environment.filters |= {
             "moment": moment,
             "ago": ago,
+            "clock": clock,
             "short": short,
             "count": count,
             "many": many,
+            "bytes": size,
             "milliseconds": milliseconds,
             "share": share,
             "browser": browser,
             "json": indented,
+            "masked": masked,
         }
         self._environment.globals |= {
             "asset": assets.address,
@@ -70,6 +74,11 @@ def ago(at: datetime | None) -> Markup:
     return _time(at, "ago")
 
 
+def clock(at: datetime | None) -> Markup:
+    """Write a time; a script leaves the date away if it is today's."""
+    return _time(at, "clock")
+
+
 def short(commit: str | None) -> str:
     """Shorten a commit's id as git does."""
     return commit[:7] if commit else NOTHING
@@ -83,6 +92,11 @@ def count(number: int) -> str:
 def many(number: int, word: str) -> str:
     """Write how many there are of what ``word`` names in the singular."""
     return f"{count(number)} {word}{'' if number == 1 else 's'}"
+
+
+def size(number: int) -> str:
+    """Write a number of bytes."""
+    return f"{number / 1024:.1f} KiB" if number >= 1024 else many(number, "byte")  # noqa: PLR2004
 
 
 def milliseconds(value: float | None) -> str:
@@ -133,6 +147,11 @@ def indented(value: Any) -> str:
     """Write JSON for people."""
     option = orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z
     return orjson.dumps(value, default=dict, option=option).decode()
+
+
+def masked(text: str) -> Markup:
+    """Mark what stands for something that was masked."""
+    return escape(text).replace(MASKED, Markup("<mark>{}</mark>").format(MASKED))
 
 
 def _time(at: datetime | None, show: str) -> Markup:

@@ -1,35 +1,33 @@
-"""Figures of the last hour, made of the newest execution records."""
+"""Figures of the last hour, from the counts that the journal keeps."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 
-from app.application.journal_views import ExecutionQuery, ExecutionRecord
-from app.domain.outcomes import OutcomeKind
+from app.application.journal_views import Stats, StatsQuery
+from app.application.ports import Journal
+from app.domain.errors import Rejected
 from app.web.services import WebServices
 
-WINDOW = timedelta(hours=1)
-MOST_RECORDS = 5_000
-"""Beyond it the window is shorter: the figures are then those of the newest records."""
-
-BARS = 30
+BARS = 60
+_MINUTE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """What happened in a window."""
+    """What happened in the window."""
 
     invocations: int = 0
     failed: int = 0
     """Errors of hooks and failures of the platform."""
     per_minute: float = 0.0
+    p50: float | None = None
     p95: float | None = None
     """Milliseconds; None if nothing ran."""
     bars: tuple[int, ...] = (0,) * BARS
-    """Invocations in each part of the window, oldest first."""
+    """Invocations in each minute, oldest first."""
 
     @property
     def failing(self) -> float | None:
@@ -39,57 +37,69 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True)
 class Recent:
-    """The last hour, or as much of it as was looked at."""
+    """The last hour, in all and by trigger."""
 
-    total: Traffic
-    by_trigger: Mapping[str, Traffic]
     since: datetime
-    whole: bool
-    """Whether it is the whole hour."""
+    total: Traffic | None
+    """None if there is too much to add up at once."""
+    by_trigger: Mapping[str, Traffic]
 
 
 async def recent_traffic(services: WebServices) -> Recent:
-    """Return the figures of the last hour."""
-    now = services.clock()
-    query = ExecutionQuery(since=now - WINDOW)
-    page = await services.read(
-        partial(services.journal.executions, query, cursor=None, limit=MOST_RECORDS)
+    """Return the figures of the last hour, by trigger."""
+    since, until = _last_hour(services.clock())
+
+    def ask() -> Recent:
+        overall = _stats(services.journal, StatsQuery(since, until))
+        if overall is None:
+            triggers = services.hooks.table.triggers.keys()
+        else:
+            triggers = dict.fromkeys(group.trigger for group in overall.groups).keys()
+        asked = {
+            trigger: _stats(services.journal, StatsQuery(since, until, trigger=trigger))
+            for trigger in triggers
+        }
+        found = {trigger: traffic_of(stats) for trigger, stats in asked.items() if stats}
+        return Recent(since, traffic_of(overall) if overall else None, found)
+
+    return await services.read(ask)
+
+
+async def traffic_of_hook(services: WebServices, hook_id: str) -> tuple[Traffic, datetime]:
+    """Return the figures of a hook's last hour, and when that began."""
+    since, until = _last_hour(services.clock())
+    stats = await services.read(
+        lambda: _stats(services.journal, StatsQuery(since, until, hook=hook_id))
     )
-    since = now - WINDOW if page.next is None else page.items[-1].at
-    by_trigger: dict[str, list[ExecutionRecord]] = {}
-    for record in page.items:
-        by_trigger.setdefault(record.trigger, []).append(record)
-    return Recent(
-        total=traffic(page.items, since, now),
-        by_trigger={key: traffic(found, since, now) for key, found in by_trigger.items()},
-        since=since,
-        whole=page.next is None,
-    )
+    return (traffic_of(stats) if stats else Traffic()), since
 
 
-def traffic(records: Sequence[ExecutionRecord], since: datetime, until: datetime) -> Traffic:
-    """Sum records up."""
-    if not records:
-        return Traffic()
-    seconds = max((until - since).total_seconds(), 1.0)
-    return Traffic(
-        invocations=len(records),
-        failed=sum(record.kind is not OutcomeKind.SUCCEEDED for record in records),
-        per_minute=len(records) * 60 / seconds,
-        p95=percentile([record.total_ms for record in records], 0.95),
-        bars=_bars((record.at for record in records), since, seconds),
-    )
-
-
-def percentile(values: Iterable[float], part: float) -> float | None:
-    """Return the nearest-rank percentile; None of nothing."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(len(ordered) * part))] if ordered else None
-
-
-def _bars(times: Iterable[datetime], since: datetime, seconds: float) -> tuple[int, ...]:
+def traffic_of(stats: Stats) -> Traffic:
+    """Say the statistics of an hour as figures and bars."""
+    tally = stats.overall
     bars = [0] * BARS
-    for at in times:
-        place = int((at - since).total_seconds() / seconds * BARS)
-        bars[min(max(place, 0), BARS - 1)] += 1
-    return tuple(bars)
+    for point in stats.series:
+        place = int((point.at - stats.since) / _MINUTE)
+        bars[min(max(place, 0), BARS - 1)] += point.tally.runs
+    minutes = max((stats.until - stats.since) / _MINUTE, 1.0)
+    return Traffic(
+        invocations=tally.runs,
+        failed=round(tally.error_rate * tally.runs),
+        per_minute=tally.runs / minutes,
+        p50=tally.total.p50,
+        p95=tally.total.p95,
+        bars=tuple(bars),
+    )
+
+
+def _last_hour(now: datetime) -> tuple[datetime, datetime]:
+    """Return the sixty minutes that end with this one."""
+    return now.replace(second=0, microsecond=0) - (BARS - 1) * _MINUTE, now
+
+
+def _stats(journal: Journal, query: StatsQuery) -> Stats | None:
+    """Return None for more than the journal adds up at once: thousands of hooks a minute."""
+    try:
+        return journal.stats(query)
+    except Rejected:
+        return None

@@ -19,7 +19,8 @@ export function startPayloads(form, view) {
   };
   list();
   select.addEventListener("change", () => {
-    const chosen = select.value === "example" ? select.dataset.example : past()[Number(select.value)]?.payload;
+    const given = { example: select.dataset.example, recorded: select.selectedOptions[0].dataset.payload };
+    const chosen = given[select.value] ?? past()[Number(select.value)]?.payload;
     if (chosen) replaceAll(view, chosen);
   });
   return {
