@@ -14,7 +14,7 @@ AXE = (
     / "app/web/dashboard/frontend/node_modules/axe-core/axe.min.js"
 )
 SAMPLE = "block-disposable-mail"
-FAST = ("/", f"/hooks/{SAMPLE}", f"/hooks/{SAMPLE}/edit")
+FAST = ("/", f"/hooks/{SAMPLE}", f"/hooks/{SAMPLE}/edit", "/logs")
 """Looked at in the fast selection too."""
 PAGES = [
     *FAST,
@@ -32,6 +32,8 @@ PAGES = [
             "/history",
             "/history/1",
             "/history/as-of?as_of=5",
+            "/logs/past",
+            "/invocations?min_ms=0",
             "/hooks/nowhere",
         )
     ),
@@ -74,6 +76,18 @@ def test_nobody_is_shut_out_at_the_door(
 ) -> None:
     visitor = visit(sample_server, color_scheme=colours)
     assert list(violations(visitor.open("/login"))) == []
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+def test_an_invocation_shuts_nobody_out_and_fits_a_phone(signed_in: Any, colours: str) -> None:
+    answer = signed_in.server.sign_up("somebody@mailinator.com")
+    signed_in.page.wait_for_timeout(500)  # the journal writes in batches
+    signed_in.page.emulate_media(color_scheme=colours, reduced_motion="reduce")
+    page = signed_in.open(f"/invocations/{answer.headers['hookledger-invocation']}")
+    page.get_by_text("Waited for a worker").wait_for()
+    assert list(violations(page)) == []
+    page.set_viewport_size({"width": 360, "height": 740})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
 def test_dialogs_and_results_are_for_everybody(signed_in: Any) -> None:
@@ -134,7 +148,10 @@ def test_text_that_would_be_a_script_stays_text(
         "/v1/triggers/post-user-registration/invoke",
         json={"user": {"email": "a@example.com"}, "context": {"connection": {"strategy": "auth0"}}},
     )
-    for path in ("/", "/hooks", "/hooks/attack", "/hooks/attack/versions/1", "/hooks/attack/edit"):
+    for path in (
+        *("/", "/hooks", "/hooks/attack", "/hooks/attack/versions/1", "/hooks/attack/edit"),
+        *("/logs", "/logs/past", "/invocations"),
+    ):
         visitor.open(path).wait_for_load_state("networkidle")
         assert page.title().endswith("· hookledger")
 

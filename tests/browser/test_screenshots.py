@@ -25,6 +25,10 @@ def used_server(sample_server: Any) -> Any:
             '    "mailinator.com",\n', '    "mailinator.com",\n    "minutebox.example",\n'
         )
     )
+    split = 'address.strip().lower().rpartition("@")\n'
+    script.write_text(
+        script.read_text().replace(split, f'{split}    print(f"signs up from {{domain}}")\n', 1)
+    )
     sample_server.commit("Refuse minutebox.example", "Ben Builder <ben@example.com>")
     for number in range(160):
         domain = "mailinator.com" if number % 13 == 5 else "example.com"
@@ -55,6 +59,9 @@ def take(visitor: Any, name: str) -> None:
         ("history", "/history", {}),
         ("event", "/history/12", {}),
         ("past", "/history/as-of?as_of=9", {}),
+        ("logs", "/logs", {}),
+        ("logs-dark", "/logs", {"color_scheme": "dark"}),
+        ("invocations", "/invocations", {}),
     ],
 )
 def test_write_a_page(
@@ -64,6 +71,15 @@ def test_write_a_page(
     visitor.sign_in()
     visitor.open(path)
     take(visitor, name)
+
+
+def test_write_an_invocation(used_server: Any, visit: Callable[..., Any]) -> None:
+    refused = used_server.sign_up("somebody@mailinator.com").headers["hookledger-invocation"]
+    visitor = visit(used_server)
+    visitor.sign_in()
+    visitor.page.wait_for_timeout(500)  # the journal writes in batches
+    visitor.open(f"/invocations/{refused}")
+    take(visitor, "invocation")
 
 
 def test_write_the_door(used_server: Any, visit: Callable[..., Any]) -> None:

@@ -867,8 +867,8 @@ def now() -> datetime:
 
 
 @pytest.fixture
-def make_line() -> Callable[[int], StoredLine]:
-    def make(number: int) -> StoredLine:
-        return StoredLine(number, LogLine("INV1", "01J", NOW, "info", "stdout", "a line"))
+def make_line() -> Callable[..., StoredLine]:
+    def make(number: int, text: str = "a line") -> StoredLine:
+        return StoredLine(number, LogLine("INV1", "01J", NOW, "info", "stdout", text))
 
     return make

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from app.domain.people import Role
 from app.web.dashboard.site import PAGES
@@ -104,14 +105,24 @@ def test_every_answer_tells_the_browser_what_to_refuse(browser: Any, path: str) 
     assert not re.search(r"<script(?![^>]* src=)|\son\w+=|style=|javascript:", answer.text)
 
 
-def test_hostile_text_stays_text(site: Any, browser: Any, make_hook: Any, make_event: Any) -> None:
+def test_hostile_text_stays_text(
+    site: Any, browser: Any, make_hook: Any, make_event: Any, make_line: Any
+) -> None:
     site.put(make_hook("a-hook", secrets={}, commit=ATTACK))
     site.audit.rows = [
         make_event(9, hook_name=ATTACK, reason=ATTACK, actor=ATTACK, commit=ATTACK),
         make_event(8, hook_name=None, trigger=ATTACK, data={"commit_by": {"author": ATTACK}}),
     ]
+    site.journal.stored = [make_line(1, ATTACK)]
+    site.put(make_hook("other-hook"))
+    invocation = site.invoke().headers["hookledger-invocation"]
+    site.journal.records = [
+        structs.replace(record, hook_name=ATTACK, error=ATTACK, caller=ATTACK, commit=ATTACK)
+        for record in site.journal.records
+    ]
+    journal = ("/logs", "/logs/past", "/invocations", f"/invocations/{invocation}")
     browser.sign_in(user=ATTACK)
-    for path in ("/", "/access", f"/{ATTACK}"):
+    for path in ("/", "/access", f"/{ATTACK}", *journal):
         page = browser.get(path, user_agent=ATTACK).text
         assert "<script>alert" not in page
         assert "<img src=x" not in page
