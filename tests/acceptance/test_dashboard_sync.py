@@ -77,7 +77,8 @@ def test_a_person_suspends_resumes_syncs_and_rolls_back(
     assert admin.submit("/sync/rollback", commit="0" * 40, reason="x").status_code == 400
     assert admin.submit("/sync/rollback", commit=first, reason="it fails").status_code == 303
     assert status(server)["applied"] == first
-    events = server.client.get("/v1/audit", params={"type": "source.rolled_back"}).json()["events"]
+    found = server.eventually("/v1/audit?type=source.rolled_back", lambda page: page["events"])
+    events = found["events"]
     assert events[0]["actor"].startswith("person:")
     assert (events[0]["origin"], events[0]["reason"]) == ("dashboard", "it fails")
     assert "it fails" in admin.page(f"/sync/{source}/commits")
