@@ -261,7 +261,7 @@ def test_a_server_that_hangs_or_lies_is_given_up_and_tried_again(
     with pytest.raises((Transient, Stalled)):
         ours.refresh()
     assert time.monotonic() - begun < 15
-    assert git_processes() == []
+    assert git_processes(url) == []
     server.answer = None
     assert names(read(ours)) == ["no-throwaway"]
 
@@ -322,7 +322,7 @@ def test_a_hung_fetch_does_not_keep_others_from_reading_and_ends_with_the_server
     ours.interrupt()
     fetching.join(10)
     assert "interrupted" in str(failures[0])
-    assert git_processes() == []
+    assert git_processes(url) == []
 
 
 def test_hostile_trees_do_not_even_arrive(theirs: GitRepository, fetch: Fetch, url: str) -> None:
@@ -438,7 +438,11 @@ def test_ssh_without_a_key_or_pinned_hosts_stalls_and_says_what_to_make(
         fetch("ssh://git@git.example.com/x.git", mirror="b", **missing).refresh()
 
 
-def git_processes() -> list[str]:
-    """List the processes of fetches, whoever is their parent by now, and though they are dead."""
-    listed = subprocess.run(["ps", "-eo", "args="], capture_output=True, text=True).stdout
-    return [line for line in listed.splitlines() if "git-remote-http" in line or " fetch " in line]
+def git_processes(url: str) -> list[str]:
+    """List the processes of fetches from url, whoever is their parent by now, and our dead ones."""
+    listed = subprocess.run(
+        ["ps", "-eo", "ppid=,comm=,args="], capture_output=True, text=True
+    ).stdout
+    gits = [row for line in listed.splitlines() if (row := line.split(maxsplit=2))[1][:3] == "git"]
+    dead = [row for row in gits if "<defunct>" in row[2] and row[0] == str(os.getpid())]
+    return [" ".join(row) for row in dead + [row for row in gits if url in row[2]]]
