@@ -169,6 +169,7 @@ class Reconciler:
         position = await anyio.to_thread.run_sync(record)
         if position is None:
             return None
+        await self._stages.shown(position)
         reason = "; ".join(hold.message for hold in holds)
         _log.warning("plan_held", extra={"commit": planned.commit, "reason": reason})
         return SyncResult(SyncStatus.HELD, planned.commit, position, planned)

@@ -102,7 +102,10 @@ class SyncStages:
         return TreeSha(row.tree)
 
     async def put_in_force(self, decision: Decision, record: Record) -> Position | None:
-        """Store a decision by ``record``; None if it has to be decided again."""
+        """Store a decision by ``record``, and return its position once the hook table is there.
+
+        None if it has to be decided again.
+        """
         created = {
             change.name: self._new_id()
             for change in decision.plan.changes
@@ -113,4 +116,11 @@ class SyncStages:
             versions_to_come(decision.plan, created, decision.table, self._vault, self.packages)
         )
         with self.doing(Operation.APPLYING):
-            return await anyio.to_thread.run_sync(record, decision, created)
+            position = await anyio.to_thread.run_sync(record, decision, created)
+            if position is not None:
+                await self.shown(position)
+            return position
+
+    async def shown(self, position: Position) -> None:
+        """Wait until the hook table shows what was stored, so that who asked for it sees it."""
+        await self._hooks.wait_for(position, timeout=_TABLE_WAIT)
