@@ -14,6 +14,7 @@ from app.domain.revisions import Position
 from app.web.endpoints import Inquiry
 from app.web.errors import NotReached
 from app.web.parameters import SINCE, UNTIL, choice, position, text
+from app.web.services import WebServices
 
 AUDIT_COLUMNS = (
     "position", "at", "type", "actor", "origin", "subject", "hook", "hook_name", "trigger",
@@ -23,6 +24,8 @@ AUDIT_COLUMNS = (
 
 _CATCH_UP_PAUSE = 0.005
 """Seconds between looks at an audit log that is behind the table; it is by milliseconds."""
+_PATIENCE = 0.25
+"""Seconds to wait for an audit log that nobody demands to be that new."""
 
 FILTERS = (
     text("actor", "Who did it, e.g. `source:default` or a client's id."),
@@ -60,15 +63,30 @@ def event_members(row: AuditRow) -> dict[str, Any]:
 async def audit_position(inquiry: Inquiry) -> Position:
     """Return the position up to which the audit log answers, once it is as new as demanded.
 
-    The log is written a moment after the table in memory has changed, so waiting for the table
-    is not enough here.
+    Raises ``NotReached``. Without a demand, see ``latest_audit``.
     """
-    services, wanted = inquiry.services, inquiry.min_position
-    give_up = anyio.current_time() + MIN_POSITION_WAIT
+    wanted = inquiry.min_position
+    if wanted is None:
+        return await latest_audit(inquiry.services)
+    newest = await _audit_at(inquiry.services, wanted, MIN_POSITION_WAIT)
+    if newest < wanted:
+        raise NotReached(wanted, newest)
+    return newest
+
+
+async def latest_audit(services: WebServices) -> Position:
+    """Return the audit log's position, as a rule not before what the table shows already.
+
+    The log is written a moment after the table in memory has changed: whoever saw a change in the
+    one asks the other for it. A log that is rebuilt is far behind, and not waited for.
+    """
+    return await _audit_at(services, services.hooks.table.position, _PATIENCE)
+
+
+async def _audit_at(services: WebServices, wanted: Position, patience: float) -> Position:
+    give_up = anyio.current_time() + patience
     while True:
         newest = await services.read(services.audit.position)
-        if wanted is None or newest >= wanted:
+        if newest >= wanted or anyio.current_time() >= give_up:
             return newest
-        if anyio.current_time() >= give_up:
-            raise NotReached(wanted, newest)
         await anyio.sleep(_CATCH_UP_PAUSE)

@@ -30,6 +30,7 @@ from app.web.dashboard.navigation import Entry
 from app.web.dashboard.pages import Arrival, Doorstep, Page, Visit
 from app.web.dashboard.rendering import Renderer
 from app.web.errors import Disconnected, MissingScope
+from app.web.events import latest_audit
 from app.web.exchange import note, reply
 from app.web.limits import read_body
 from app.web.parameters import parse_query
@@ -116,6 +117,8 @@ class PageExchange(Exchange):
             require_token(token, arrival.headers.get(HEADER) or form.text(FIELD))
         if self._page.scope is not None and self._page.scope not in held:
             raise MissingScope(self._page.scope)
+        if self._page.method == "GET":
+            await latest_audit(self._services)
         return await self._page.handle(
             Visit(
                 services=self._services,
