@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 LOCK := .requirements.lock
+JOBS ?= 3
 STAMP := $(VENV)/.installed
 FRONTEND := app/web/dashboard/frontend
 ASSETS := app/web/dashboard/static/manifest.json
@@ -29,8 +30,8 @@ $(ASSETS): $(STAMP) $(shell find $(FRONTEND)/source $(FRONTEND)/*.* -type f)
 run: setup  ## serve the sample hooks on http://127.0.0.1:8080; with TLS=1 on https
 	$(BIN)/hookledger serve --quickstart $(if $(TLS),--local-tls)
 
-test: setup chromium  ## run all tests but the slow ones
-	$(BIN)/pytest
+test: setup chromium  ## run all tests but the slow ones, JOBS=3 files at a time
+	$(BIN)/pytest --numprocesses $(JOBS) --dist loadfile
 
 test-slow: setup  ## run the long versions too: 30 kills during a sync, long soaks
 	$(BIN)/pytest --run-slow
