@@ -247,12 +247,16 @@ class Door:
     async def _accept(self, proxy: WorkerProxy) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            client, _ = await loop.sock_accept(self._listener)
+            try:
+                client, _ = await loop.sock_accept(self._listener)
+            except OSError:
+                return
             if not proxy.adopt(client):
                 client.close()
 
     async def _shut(self) -> None:
-        self._accepting.cancel()
+        # A cancelled wait could lose a connection that has just been accepted.
+        self._listener.shutdown(socket.SHUT_RDWR)
         await asyncio.wait([self._accepting])
         self.proxy.close()
         while self.gateway.counters.open:  # noqa: ASYNC110 (nobody tells)
