@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,12 @@ def names(state: DesiredState) -> list[str]:
 
 def messages(refusal: Rejected) -> str:
     return str(refusal)
+
+
+def state_of(folder: Path) -> dict[str, tuple[int, int]]:
+    """Return the size and the time of the last change of all that is in a folder."""
+    found = ((path, path.lstat()) for path in [folder, *folder.rglob("*")])
+    return {str(path): (stat.st_size, stat.st_mtime_ns) for path, stat in found}
 
 
 def test_an_empty_repository_a_missing_branch_and_no_repository_stall(
@@ -86,6 +93,25 @@ def test_packed_refs_and_gc_change_nothing_while_reading(
         done.set()
         reader.join()
     assert failures == []
+
+
+def test_following_writes_nothing_into_the_repository(
+    theirs: GitRepository, ours: LocalRepository
+) -> None:
+    """So it may be on a disk that can only be read, or belong to somebody else."""
+    first = theirs.commit_hook()
+    before = state_of(theirs.location)
+    ours.resolve("main")
+    state = read(ours)
+    ours.is_ancestor(CommitSha(first), state.commit)
+    assert state_of(theirs.location) == before
+
+
+def test_threads_may_read_at_the_same_time(theirs: GitRepository, ours: LocalRepository) -> None:
+    commits = [theirs.commit_hook(f"hooks/send-phone-message/sms{n}") for n in range(8)]
+    with ThreadPoolExecutor(4) as threads:
+        states = list(threads.map(lambda sha: ours.desired(CommitSha(sha), None), commits * 4))
+    assert [len(state.hooks) for state in states] == list(range(1, 9)) * 4
 
 
 def test_a_bare_repository_is_followed(make: Callable[..., GitRepository], follow: Follow) -> None:

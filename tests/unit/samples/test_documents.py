@@ -111,6 +111,21 @@ def test_every_page_is_in_the_map(root: Path) -> None:
     assert [name for name in sorted(listed) if f"({name})" not in index] == []
 
 
+def test_every_test_that_a_page_names_is_there(root: Path) -> None:
+    named = {
+        (file, test)
+        for page in pages(root)
+        for file, test in re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", page.read_text("utf-8"))
+    }
+    assert named
+    missing = [
+        f"{file}::{test}"
+        for file, test in sorted(named)
+        if f"def {test}(" not in (root / file).read_text(encoding="utf-8")
+    ]
+    assert missing == []
+
+
 def test_the_changelog_begins_with_what_is_not_released_yet(root: Path) -> None:
     headings = re.findall(
         r"^## (.+)$", (root / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE
