@@ -28,7 +28,7 @@ from app.bootstrap.storage import (
     open_signing_keys,
 )
 from app.bootstrap.tokens import token_desk, token_issuer, trusted_issuers
-from app.bootstrap.transparency import keep_signing, open_prover
+from app.bootstrap.transparency import keep_signing, open_prover, open_verifications
 from app.bootstrap.upkeep import first_sync, keep_packages, keep_warm
 from app.queue.consumer import Consumer
 from app.queue.schedules import exponential
@@ -51,6 +51,7 @@ async def open_services(storage: Storage) -> AsyncIterator[WebServices]:
         open_signing_keys(settings, storage.vault) as signing,
         open_sign_in(settings) as sign_in,
         open_prover(storage) as prover,
+        open_verifications(settings) as verifications,
         contextlib.ExitStack() as opened,
     ):
         journal, vault = observed.recorder, observed.vault
@@ -119,6 +120,7 @@ async def open_services(storage: Storage) -> AsyncIterator[WebServices]:
                 audit=storage.audit,
                 past=storage.past,
                 prover=prover,
+                verifications=verifications,
                 journal=observed.journal,
                 live=observed.live,
                 access=observed.journal,

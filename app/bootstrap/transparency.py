@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
@@ -14,6 +13,7 @@ from app.application.evidence import CheckedEvidence, check_evidence
 from app.application.issue_checkpoints import HistoryProver
 from app.application.status import Check
 from app.application.transparency_ports import Anchor
+from app.application.verifications import Verification, VerificationDesk
 from app.application.verify_history import (
     FoundCheckpoint,
     Progress,
@@ -110,16 +110,6 @@ def signing_check(prover: HistoryProver) -> Check:
     return Check("checkpoints", ok=True, detail=prover.anchoring_problem or "signed and anchored")
 
 
-@dataclass(frozen=True, slots=True)
-class Verification:
-    """What came of verifying this installation's history."""
-
-    report: Report
-    refused: tuple[str, ...]
-    """Checkpoints that are not what they should be, each a sentence."""
-    warnings: tuple[str, ...]
-
-
 def event_count(settings: Settings) -> int:
     """Return about how many events there are to verify."""
     return RawEvents(settings.database).count()
@@ -153,6 +143,18 @@ def verify_installation(
     with open_stored_tree(settings.database) as tree:
         report = verify_history(events.blocks(), tree, found, progress)
     return Verification(report, tuple(refused), tuple(_warnings(events, found, report)))
+
+
+@contextlib.contextmanager
+def open_verifications(settings: Settings) -> Iterator[VerificationDesk]:
+    """Open the desk for verifying while the server runs."""
+    desk = VerificationDesk(
+        lambda progress: verify_installation(settings, progress=progress),
+        lambda: event_count(settings),
+        utc_now,
+    )
+    with contextlib.closing(desk):
+        yield desk
 
 
 def verify_bundle(bundle: Path, keys: Sequence[str] = ()) -> CheckedEvidence:

@@ -12,11 +12,10 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from app.application.evidence import evidence
-from app.application.verify_history import Verdict
+from app.application.verifications import Verification
 from app.application.views import AuditQuery
 from app.bootstrap.storage import open_storage
 from app.bootstrap.transparency import (
-    Verification,
     event_count,
     open_prover,
     verify_installation,
@@ -145,9 +144,7 @@ def _write_new(output: Path, fill: Callable[[Callable[[bytes], object]], object]
 
 
 def _exit_code(found: Verification) -> ExitCode:
-    if found.refused or found.report.verdict is Verdict.ALTERED:
-        return ExitCode.ALTERED
-    return ExitCode.DAMAGED if found.report.verdict is Verdict.DAMAGED else ExitCode.INTACT
+    return ExitCode[found.verdict.name]
 
 
 def _print(found: Verification) -> None:
@@ -158,8 +155,7 @@ def _print(found: Verification) -> None:
         errors.print(sentence, style="yellow", markup=False, soft_wrap=True)
     tree = "no stored tree" if report.tree_size is None else f"a tree of {report.tree_size}"
     console.print(
-        f"{report.events} events, {tree}, {report.agreeing} agreeing checkpoints: "
-        f"{'altered' if found.refused else report.verdict}.",
+        f"{report.events} events, {tree}, {report.agreeing} agreeing checkpoints: {found.verdict}.",
         markup=False,
         soft_wrap=True,
     )
@@ -170,7 +166,7 @@ def _print(found: Verification) -> None:
 def _members(found: Verification) -> dict[str, object]:
     report = found.report
     return {
-        "verdict": Verdict.ALTERED if found.refused else report.verdict,
+        "verdict": found.verdict,
         "events": report.events,
         "tree_size": report.tree_size,
         "first_bad_position": report.first_bad,

@@ -90,11 +90,15 @@ def exported(
 
 
 async def stream(inquiry: Inquiry, query: AuditQuery, style: Style, position: Position) -> Response:
-    """Answer with a file; its first part comes before the headers, so that it may yet fail."""
+    """Answer with a file; its first part comes before the headers, so that it may yet fail.
+
+    Who exported is noted.
+    """
     read = inquiry.services.read
     ascending = inquiry.values["order"] == "asc"
     parts = exported(inquiry.services.audit, query, style, ascending=ascending)
     first = await read(partial(next, parts, b""))
+    inquiry.note("exported", f"audit format:{style.ending}")
 
     async def body() -> AsyncIterator[bytes]:
         yield first

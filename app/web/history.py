@@ -51,7 +51,6 @@ async def query_audit(inquiry: Inquiry) -> Response:
         )
     newest = await audit_position(inquiry)
     if style != "json":
-        inquiry.note("exported", f"audit format:{style}")
         return await stream(inquiry, query, STYLES[style], newest)
     question = partial(
         inquiry.services.audit.query,

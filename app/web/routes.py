@@ -29,6 +29,7 @@ from app.web import (
     sync_actions,
     time_travel,
     transparency,
+    verifications,
 )
 from app.web.dashboard.site import Dashboard, is_browser
 from app.web.edge import Edge
@@ -52,6 +53,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *history.ENDPOINTS,
     *time_travel.ENDPOINTS,
     *transparency.ENDPOINTS,
+    *verifications.ENDPOINTS,
     *sync.ENDPOINTS,
     *commits.ENDPOINTS,
     *sync_actions.ENDPOINTS,

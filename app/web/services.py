@@ -27,6 +27,7 @@ from app.application.sign_in import SignIn
 from app.application.status import Readiness, SourceStatus
 from app.application.sync_results import SyncResult
 from app.application.time_travel import TimeTravel
+from app.application.verifications import VerificationDesk
 from app.domain.aggregates import Meta
 from app.domain.errors import NotFound
 from app.domain.revisions import Position
@@ -93,6 +94,7 @@ class WebServices:
     audit: AuditLog
     past: TimeTravel
     prover: HistoryProver
+    verifications: VerificationDesk
     journal: Journal
     live: Live
     access: AccessLog

@@ -97,6 +97,7 @@ async def export_evidence(inquiry: Inquiry) -> Response:
     withhold = not values.pop("sensitive")
     pieces = evidence(services.prover, services.audit, AuditQuery(**values), withhold=withhold)
     head = await services.read(partial(next, pieces))
+    inquiry.note("exported", "audit format:evidence")
 
     async def rest() -> AsyncIterator[bytes]:
         yield head

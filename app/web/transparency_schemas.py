@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from app.web.schema_parts import COUNT, OBJECT, POSITION, TEXT, TIME, Schema, list_of, object_of
+from app.application.verify_history import Verdict
+from app.web.schema_parts import (
+    COUNT,
+    OBJECT,
+    POSITION,
+    TEXT,
+    TIME,
+    Schema,
+    list_of,
+    object_of,
+    or_null,
+)
 
 _HASH: Schema = TEXT | {"contentEncoding": "base64", "description": "32 bytes (SHA-256)."}
 _SIZE: Schema = COUNT | {"description": "Number of leaves."}
@@ -41,6 +52,32 @@ TRANSPARENCY_SCHEMAS: Mapping[str, Schema] = {
             "from_root": _HASH,
             "to_root": _HASH,
             "hashes": list_of(_HASH),
+        }
+    ),
+    "VerificationRun": object_of(
+        {
+            "actor": TEXT | {"description": "Who began it."},
+            "begun_at": TIME,
+            "ended_at": or_null(TIME),
+            "done": COUNT | {"description": "Events verified so far."},
+            "total": COUNT | {"description": "Events there are."},
+            "failure": or_null(TEXT | {"description": "Why it could not be found out."}),
+            "outcome": or_null(
+                object_of(
+                    {
+                        "verdict": {"enum": [str(verdict) for verdict in Verdict]},
+                        "events": COUNT,
+                        "tree_size": or_null(_SIZE),
+                        "first_bad_position": or_null(POSITION),
+                        "agreeing_checkpoints": COUNT,
+                        "signed_size": or_null(
+                            COUNT | {"description": "Events that the newest agreeing one covers."}
+                        ),
+                        "messages": list_of(TEXT),
+                        "warnings": list_of(TEXT),
+                    }
+                )
+            ),
         }
     ),
     "EvidenceLine": OBJECT | {"description": "The head, an event with its proof, or the end."},

@@ -41,14 +41,15 @@ async def show(visit: Visit) -> Response:
     return visit.render(
         "history_rows.html" if visit.by_htmx else "history.html",
         entries=[told(row) for row in page.items],
-        newer=_address(values, given, page.previous),
-        older=_address(values, given, page.next),
+        newer=_address(given, page.previous),
+        older=_address(given, page.next),
         days=list(days.counts.items())[-_DAYS:],
         types=sorted(types.counts.items(), key=lambda pair: -pair[1]),
         total=sum(types.counts.values()),
         whole=types.complete_from == 0,
         values=values,
         filtered=bool(given),
+        query=urlencode(_texts(given)),
     )
 
 
@@ -91,12 +92,15 @@ async def show_past(visit: Visit) -> Response:
     )
 
 
-def _address(values: Mapping[str, Any], given: Mapping[str, Any], cursor: str | None) -> str | None:
+def _address(given: Mapping[str, Any], cursor: str | None) -> str | None:
     """Return the address of a neighbouring page, filters included."""
     if cursor is None:
         return None
-    kept = {name: _written(values[name]) for name in given}
-    return f"{_SECTION}?{urlencode(kept | {'cursor': cursor})}"
+    return f"{_SECTION}?{urlencode(_texts(given) | {'cursor': cursor})}"
+
+
+def _texts(given: Mapping[str, Any]) -> dict[str, str]:
+    return {name: _written(value) for name, value in given.items()}
 
 
 def _written(value: Any) -> str:

@@ -16,6 +16,7 @@ from app.web.dashboard import (
     commits,
     editor,
     history,
+    history_files,
     hook_actions,
     hook_list,
     hook_page,
@@ -26,6 +27,7 @@ from app.web.dashboard import (
     overview,
     runner,
     sync_page,
+    verification,
 )
 from app.web.dashboard.assets import PLACE, AssetFiles, Assets, load_assets
 from app.web.dashboard.exchange import DoorstepExchange, PageExchange, arrival_of, error_page
@@ -48,6 +50,8 @@ PAGES: tuple[Page, ...] = (
     *invocation_page.PAGES,
     *sync_page.PAGES,
     *commits.PAGES,
+    *verification.PAGES,
+    *history_files.PAGES,
     *history.PAGES,
     *access.PAGES,
     *login.PAGES,

@@ -58,6 +58,8 @@ from app.application.transparency_ports import (
     IssuedCheckpoint,
     StoredBytes,
 )
+from app.application.verifications import Verification, VerificationDesk
+from app.application.verify_history import Report, Verdict
 from app.application.views import (
     ActiveTable,
     AuditQuery,
@@ -79,7 +81,7 @@ from app.domain.checkpoints import (
     VerifierKey,
 )
 from app.domain.clients import SCOPES
-from app.domain.errors import NotFound, Problem, Rejected, Unauthenticated
+from app.domain.errors import HookledgerError, NotFound, Problem, Rejected, Unauthenticated
 from app.domain.outcomes import Call, HookVersion, LogLine, Outcome, OutcomeKind, ScriptToCheck
 from app.domain.packages import PackageSet
 from app.domain.people import Session
@@ -477,6 +479,8 @@ class FakeProvenHistory:
         ]
         self.private = new_private_key()
         self.issued: list[IssuedCheckpoint] = []
+        report = Report(Verdict.INTACT, 20, 20, 3, None, (), None)
+        self.finding: Verification | HookledgerError = Verification(report, (), ())
 
     def leaves(self, size: int) -> list[bytes]:
         if size > len(self.events):
@@ -530,6 +534,13 @@ class FakeProvenHistory:
         note = str(SignedNote(checkpoint.text, (line,)))
         self.issued.append(IssuedCheckpoint(SignedCheckpoint(checkpoint, note, key), NOW))
         return self.issued[-1]
+
+    def verify(self, progress: Callable[[int], None]) -> Verification:
+        """Find every event as it was signed, unless told to find something else."""
+        progress(self.size() // 2)
+        if isinstance(self.finding, HookledgerError):
+            raise self.finding
+        return self.finding
 
     def _subtree(self, size: int) -> Subtree:
         leaves = self.leaves(size)
@@ -707,6 +718,7 @@ def _site() -> Site:
         audit=audit,
         past=TimeTravel(history, audit, lambda: NOW, lambda _position, _timeout: True),
         prover=HistoryProver(proved, proved, proved),
+        verifications=VerificationDesk(proved.verify, proved.size, lambda: NOW),
         journal=journal,
         live=live,
         access=access,
