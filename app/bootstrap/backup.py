@@ -7,7 +7,6 @@ its copies belong in another place, and for a shorter time.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import io
 import os
@@ -23,6 +22,7 @@ from typing import BinaryIO
 import msgspec
 
 from app.bootstrap.ambient import utc_now
+from app.bootstrap.presence import alone
 from app.domain.errors import Problem, Rejected, Stalled
 from config.settings import Settings
 
@@ -34,7 +34,6 @@ VAULT = "vault.db"
 BESIDE = ("queue.db", "signing.db", "age.db", "checkpoints.db")
 JOURNAL = "journal.db"
 
-_LOCK = "serving.lock"
 _PAGES = 1000
 """Pages between two looks at the progress: about 4 MB."""
 
@@ -108,7 +107,7 @@ def restore(settings: Settings, folder: Path, *, force: bool) -> Manifest:
     manifest = read_manifest(folder)
     places = dict(_files(settings, manifest.files))
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _alone(settings), _told(settings.data_dir):
+    with alone(settings), _told(settings.data_dir):
         taken = [path for path in places.values() if path.exists()]
         if taken and not force:
             listed = ", ".join(str(path) for path in taken)
@@ -151,35 +150,6 @@ def read_manifest(folder: Path) -> Manifest:
     if problems:
         raise Rejected("The backup is damaged; nothing was restored.", problems=problems)
     return manifest
-
-
-@contextlib.contextmanager
-def serving(settings: Settings) -> Iterator[None]:
-    """Keep backups from being restored under a running server."""
-    with _locked(settings, fcntl.LOCK_SH):
-        yield
-
-
-@contextlib.contextmanager
-def _alone(settings: Settings) -> Iterator[None]:
-    try:
-        with _locked(settings, fcntl.LOCK_EX):
-            yield
-    except BlockingIOError:
-        raise Stalled(
-            f"A server is running on {settings.data_dir}; stop it, then restore."
-        ) from None
-
-
-@contextlib.contextmanager
-def _locked(settings: Settings, how: int) -> Iterator[None]:
-    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
-    descriptor = os.open(settings.data_dir / _LOCK, flags, 0o600)
-    try:
-        fcntl.flock(descriptor, how | fcntl.LOCK_NB)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _files(settings: Settings, names: Iterable[str]) -> Iterator[tuple[str, Path]]:

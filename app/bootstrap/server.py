@@ -13,10 +13,10 @@ import uvicorn
 
 from app.application.manage_clients import Credentials, create_client, revoke_client
 from app.bootstrap.ambient import cli_meta, new_id
-from app.bootstrap.backup import serving
 from app.bootstrap.listening import Server, bound_socket
 from app.bootstrap.orphans import sweep_orphans
 from app.bootstrap.people import login_link
+from app.bootstrap.presence import serving
 from app.bootstrap.services import open_services
 from app.bootstrap.storage import (
     Storage,

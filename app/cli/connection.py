@@ -8,14 +8,29 @@ from typing import Annotated, Any
 import httpx
 import typer
 
+from app.bootstrap.presence import served_address
 from app.cli.trust import trusted
 from app.domain.errors import Problem, Rejected, Transient
+from config.settings import load_settings
 
 TIMEOUT_SECONDS = 60
 
 _PROBLEM_MEMBERS = {"message", "file", "line", "key"}
 
-UrlOption = Annotated[str, typer.Option(envvar="HOOKLEDGER_URL", help="The server's address.")]
+
+def _here() -> str:
+    return served_address(load_settings())
+
+
+UrlOption = Annotated[
+    str,
+    typer.Option(
+        envvar="HOOKLEDGER_URL",
+        default_factory=_here,
+        help="The server's address.",
+        show_default="that of this data folder's server",
+    ),
+]
 TokenOption = Annotated[
     str, typer.Option(envvar="HOOKLEDGER_TOKEN", help="An access token.", show_default=False)
 ]

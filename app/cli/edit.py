@@ -32,7 +32,7 @@ def edit(
     message: Annotated[
         str | None, typer.Option("--message", "-m", help="Message of the commit.")
     ] = None,
-    url: UrlOption = "http://127.0.0.1:8080",
+    url: UrlOption,
     token: TokenOption = "",
     ca_file: CaFile = None,
     as_json: JsonFlag = False,

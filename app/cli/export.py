@@ -35,7 +35,7 @@ def export(
     force: Annotated[
         bool, typer.Option("--force", help="Replace files that are there; others stay.")
     ] = False,
-    url: UrlOption = "http://127.0.0.1:8080",
+    url: UrlOption,
     token: TokenOption = "",
     ca_file: CaFile = None,
     as_json: JsonFlag = False,

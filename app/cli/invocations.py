@@ -60,7 +60,7 @@ def invoke(
             help="File with JSON, or - for standard input; default: the trigger's example.",
         ),
     ] = None,
-    url: UrlOption = "http://127.0.0.1:8080",
+    url: UrlOption,
     token: TokenOption = "",
     ca_file: CaFile = None,
 ) -> None:

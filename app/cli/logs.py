@@ -38,7 +38,7 @@ def logs(
     level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=500, help="Most lines to print.")] = 100,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with new lines.")] = False,
-    url: UrlOption = "http://127.0.0.1:8080",
+    url: UrlOption,
     token: TokenOption = "",
     ca_file: CaFile = None,
     as_json: JsonFlag = False,

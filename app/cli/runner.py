@@ -36,7 +36,7 @@ def run(
     header: Annotated[
         list[str] | None, typer.Option("--header", "-H", help="Repeatable; NAME=VALUE.")
     ] = None,
-    url: UrlOption = "http://127.0.0.1:8080",
+    url: UrlOption,
     token: TokenOption = "",
     ca_file: CaFile = None,
     as_json: JsonFlag = False,

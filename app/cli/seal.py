@@ -43,7 +43,7 @@ def seal(
         str,
         typer.Option(help="The server's public key (age1...), instead of asking the server."),
     ] = "",
-    url: UrlOption = "http://127.0.0.1:8080",
+    url: UrlOption,
     ca_file: CaFile = None,
 ) -> None:
     """Seal values for the server, and write them to `secrets.age` beside the hook's manifest.

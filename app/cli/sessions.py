@@ -8,6 +8,7 @@ import typer
 
 from app.application.sign_in import LINK_MINUTES
 from app.bootstrap.people import login_link, open_sign_in
+from app.bootstrap.presence import served_address
 from app.cli.output import JsonFlag, console, moment, print_json, print_table
 from app.domain.people import Role
 from config.settings import load_settings
@@ -24,7 +25,7 @@ def link(
     """Print a link that opens the dashboard once; give it to nobody else."""
     settings = load_settings()
     with open_sign_in(settings) as sign_in:
-        made = login_link(sign_in, settings.address, role)
+        made = login_link(sign_in, served_address(settings), role)
     console.print(made, markup=False, highlight=False, soft_wrap=True)
     console.print(f"It works once, within {LINK_MINUTES} minutes.", style="dim")
 

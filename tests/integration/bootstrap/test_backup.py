@@ -13,7 +13,8 @@ import pytest
 
 from app.application.manage_clients import create_client
 from app.bootstrap.ambient import cli_meta, new_id
-from app.bootstrap.backup import MANIFEST, Manifest, back_up, read_manifest, restore, serving
+from app.bootstrap.backup import MANIFEST, Manifest, back_up, read_manifest, restore
+from app.bootstrap.presence import serving
 from app.bootstrap.storage import open_queue, open_storage
 from app.domain.errors import Rejected, Stalled
 from config.settings import Settings, load_settings
