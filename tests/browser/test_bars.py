@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 AXE = (
     Path(__file__).resolve().parents[2]
@@ -32,6 +32,7 @@ PAGES = [
             "/history",
             "/history/1",
             "/history/as-of?as_of=5",
+            "/history/verification",
             "/logs/past",
             "/invocations?min_ms=0",
             "/hooks/nowhere",
@@ -97,6 +98,37 @@ def test_dialogs_and_results_are_for_everybody(signed_in: Any) -> None:
     page = signed_in.open(f"/hooks/{SAMPLE}/edit")
     page.get_by_role("button", name="Run the draft").click()
     page.get_by_role("region", name="Result").get_by_text("Effects").wait_for()
+    assert list(violations(page)) == []
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+def test_a_plan_and_a_commit_are_for_everybody(signed_in: Any, colours: str) -> None:
+    server = signed_in.server
+    script = next((server.repository / "hooks_repo" / "hooks").rglob("hook.py"))
+    server.git("switch", "--quiet", "-C", "topic")
+    script.write_text("# What a topic would change.\n" + script.read_text())
+    server.commit("Say what it is for")
+    server.git("switch", "--quiet", "main")
+    signed_in.page.emulate_media(color_scheme=colours, reduced_motion="reduce")
+    page = signed_in.open("/sync")
+    page.get_by_label("Plan a branch, tag, commit or pull request").fill("topic")
+    page.get_by_role("button", name="Plan it").click()
+    added = page.locator(".unified .added", has_text="+# What a topic would change.")
+    expect(added).to_be_visible()
+    assert list(violations(page)) == []
+    page.set_viewport_size({"width": 360, "height": 740})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page = signed_in.open("/sync/default/commits")
+    page.locator(".events a").first.click()
+    expect(page.get_by_role("heading", name="What became of it")).to_be_visible()
+    assert list(violations(page)) == []
+
+
+def test_the_whole_history_is_verified_by_a_button(signed_in: Any) -> None:
+    page = signed_in.open("/history")
+    page.get_by_role("link", name="Verify").click()
+    page.get_by_role("button", name="Verify now").click()
+    expect(page.get_by_text("Every event is what was recorded and signed.")).to_be_visible()
     assert list(violations(page)) == []
 
 

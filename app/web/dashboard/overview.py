@@ -13,6 +13,7 @@ from app.application.views import AuditQuery, HookRow
 from app.domain.contracts import TriggerContract
 from app.web.dashboard.hook_lookup import lacking
 from app.web.dashboard.pages import Page, Visit
+from app.web.dashboard.revisions import applied_revision
 from app.web.dashboard.traffic import Traffic, recent_traffic
 from app.web.dashboard.wording import Told, Tone, matters, told
 
@@ -72,17 +73,10 @@ async def show(visit: Visit) -> Response:
 
 
 async def _source(visit: Visit, status: SourceStatus) -> SourceLine:
-    return SourceLine(status, _TONES.get(status.state, "warn"), await _author(visit, status))
-
-
-async def _author(visit: Visit, status: SourceStatus) -> str | None:
-    if status.applied is None or not visit.may("read:audit"):
-        return None
-    query = AuditQuery(type="source.revision_applied", commit=status.applied)
-    page = await visit.services.read(
-        partial(visit.services.audit.query, query, cursor=None, limit=1)
+    applied = await applied_revision(visit, status)
+    return SourceLine(
+        status, _TONES.get(status.state, "warn"), applied.who if applied is not None else None
     )
-    return told(page.items[0]).who if page.items else None
 
 
 async def _changes(visit: Visit) -> list[Told]:

@@ -12,6 +12,7 @@ from app.application.sync_results import SyncResult
 from app.domain.errors import Problem, Rejected
 from app.web.dashboard.hook_actions import reason_of
 from app.web.dashboard.pages import Handle, Page, Visit
+from app.web.dashboard.revisions import applied_revision
 from app.web.dashboard.wording import Tone
 from app.web.errors import RevisionRefused
 
@@ -32,7 +33,10 @@ _PAUSES = {"1": "1 hour", "4": "4 hours", "24": "1 day", "72": "3 days", "": "So
 async def show(visit: Visit) -> Response:
     """Show every source."""
     statuses = visit.services.sync.statuses()
-    return visit.render("sync.html", statuses=statuses, tones=TONES, pauses=_PAUSES)
+    applied = {status.id: await applied_revision(visit, status) for status in statuses}
+    return visit.render(
+        "sync.html", statuses=statuses, applied=applied, tones=TONES, pauses=_PAUSES
+    )
 
 
 async def sync_now(visit: Visit) -> Response:
