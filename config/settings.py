@@ -6,10 +6,11 @@ What each setting means, and why its default is what it is, stands in ``defaults
 from __future__ import annotations
 
 import os
+import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, JsonValue, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -18,6 +19,20 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from config.sources import (
+    OWN,
+    OWN_OF_REMOTE,
+    SHARED,
+    Folder,
+    Format,
+    Keywords,
+    Location,
+    Seconds,
+    SourceId,
+    SourceTable,
+    Verify,
+    completed,
+)
 from config.tables import (
     DashboardSettings,
     Network,
@@ -51,9 +66,6 @@ _REGISTRY = frozenset(
 )
 
 
-_Keyword = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.\-]{0,127}$")]
-
-
 class SettingsError(Exception):
     """A setting is missing, unknown or has a value that cannot be."""
 
@@ -66,18 +78,19 @@ class Settings(BaseSettings):
     database_url: Annotated[str, Field(pattern=r"^sqlite:///.+")]
     data_dir: Path
     master_key_file: str
-    repo: Annotated[str, Field(min_length=1, max_length=2048)]
+    repo: Location
     remote: RemoteSettings
-    repo_path: Annotated[str, Field(pattern=r"^([^/\s][^\s]*)?$")]
-    repo_format: Literal["auto", "native", "auth0-directory", "auth0-yaml"]
-    keywords: Annotated[dict[_Keyword, JsonValue], Field(repr=False)]
+    repo_path: Folder
+    repo_format: Format
+    keywords: Keywords
     branch: str
-    source: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+    source: SourceId
+    sources: dict[SourceId, SourceTable]
     committer_name: Annotated[str, Field(min_length=1)]
     committer_email: Annotated[str, Field(min_length=1)]
     committer_key: str
-    poll_interval: Annotated[float, Field(ge=0.1, le=3600)]
-    verify: Literal["none", "head", "range"]
+    poll_interval: Seconds
+    verify: Verify
     allowed_signers: str
     revoked_signers: str
     gpg_keys: Words
@@ -127,6 +140,22 @@ class Settings(BaseSettings):
     log_format: Literal["console", "json"]
 
     @property
+    def followed(self) -> dict[str, SourceTable]:
+        """Every source by its id: the tables, or the one that the short form describes."""
+        if self.sources:
+            return self.sources
+        shared = {name: getattr(self, name) for name in (*SHARED, "remote", "sync_policy")}
+        short = SourceTable(
+            repo=self.repo,
+            branch=self.branch,
+            path=self.repo_path,
+            format=self.repo_format,
+            keywords=self.keywords,
+            **shared,
+        )
+        return {self.source: short}
+
+    @property
     def database(self) -> Path:
         """File of the event store and the projections."""
         return Path(self.database_url.removeprefix(_SQLITE))
@@ -156,6 +185,11 @@ class Settings(BaseSettings):
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{'https' if self.tls_cert else 'http'}://{host}:{self.port}"
 
+    @model_validator(mode="before")
+    @classmethod
+    def _complete_sources(cls, given: dict[str, Any]) -> dict[str, Any]:
+        return completed(given)
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -181,7 +215,7 @@ def load_settings(**overrides: Any) -> Settings:
         raise SettingsError(f"{FILE_VARIABLE} names `{own}`, but there is no such file.")
     _refuse_unknown_variables()
     try:
-        return Settings(**{key: value for key, value in overrides.items() if value is not None})
+        settings = Settings(**{key: value for key, value in overrides.items() if value is not None})
     except ValidationError as error:
         listed = "\n".join(
             f"  {PREFIX}{'.'.join(str(part) for part in item['loc']).upper()}: {item['msg']}"
@@ -190,6 +224,8 @@ def load_settings(**overrides: Any) -> Settings:
         raise SettingsError(f"These settings are not usable:\n{listed}") from None
     except ValueError as error:
         raise SettingsError(f"The settings file cannot be read: {error}") from None
+    _refuse_both_forms(settings)
+    return settings
 
 
 def registry_variables() -> dict[str, str]:
@@ -199,6 +235,18 @@ def registry_variables() -> dict[str, str]:
     else (``PIP_TARGET``, ``npm_config_ignore_scripts``) are not among them.
     """
     return {name: value for name, value in os.environ.items() if name.lower() in _REGISTRY}
+
+
+def _refuse_both_forms(settings: Settings) -> None:
+    """Stop where one source is described beside tables of several: it would be lost in silence."""
+    defaults = tomllib.loads(DEFAULTS.read_text())
+    given = [name for name in OWN if getattr(settings, name) != defaults[name]]
+    given += [f"remote.{name}" for name in OWN_OF_REMOTE if getattr(settings.remote, name)]
+    if settings.sources and given:
+        raise SettingsError(
+            f"There are tables of `sources`, and beside them {', '.join(given)}, which describe "
+            "one source: write it into a table of its own."
+        )
 
 
 def _refuse_unknown_variables() -> None:

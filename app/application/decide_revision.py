@@ -18,7 +18,7 @@ from app.application.revisions import (
 )
 from app.application.run_fixtures import failing_fixtures
 from app.application.sealed_secrets import SealedSecrets
-from app.application.source_ports import SourceRepository
+from app.application.source_reader import SourceReader
 from app.application.source_secrets import with_changed_secrets
 from app.application.sync_results import SourceSettings, same_place
 from app.application.views import ActiveTable
@@ -45,7 +45,7 @@ class RevisionDecider:
     def __init__(
         self,
         source: SourceSettings,
-        repository: SourceRepository,
+        repository: SourceReader,
         runner: Runner,
         packages: Packages,
         vault: Vault,
@@ -79,8 +79,8 @@ class RevisionDecider:
         """
         # What comes back has been judged with all before it; it alone must still be trusted.
         verified = self._verified(table) if fixtures else None
-        signer = await anyio.to_thread.run_sync(self._repository.verify, commit, verified)
-        desired = await anyio.to_thread.run_sync(self._repository.desired, commit, since)
+        signer = await self._repository.verify(commit, verified)
+        desired = await self._repository.desired(commit, since)
         desired = with_changed_secrets(replace(desired, signer=signer), table, self._vault)
         decision, problems = self._plan(desired, table)
         if not problems:
@@ -104,7 +104,7 @@ class RevisionDecider:
 
         Nothing is compiled or run again. Raises ``Rejected`` if it could not be applied today.
         """
-        desired = await anyio.to_thread.run_sync(self._repository.desired, commit, None)
+        desired = await self._repository.desired(commit, None)
         desired = with_changed_secrets(desired, table, self._vault)
         decision, problems = self._plan(desired, table)
         self._refuse(commit, problems)

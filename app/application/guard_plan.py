@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import anyio.to_thread
-
 from app.application.decide_revision import Decision
 from app.application.ports import Clock
-from app.application.source_ports import SourceRepository
+from app.application.source_reader import SourceReader
 from app.application.sync_results import SourceSettings, same_place
 from app.application.views import SourceRow
 from app.domain.errors import Problem, Rejected, Stalled
@@ -18,7 +16,7 @@ from app.domain.sync_policy import ForcePush
 class PlanGuard:
     """The stage between a decision and its application."""
 
-    def __init__(self, source: SourceSettings, repository: SourceRepository, clock: Clock) -> None:
+    def __init__(self, source: SourceSettings, repository: SourceReader, clock: Clock) -> None:
         self._source = source
         self._repository = repository
         self._clock = clock
@@ -49,6 +47,6 @@ class PlanGuard:
             return False
         old = CommitSha(applied.applied)
         try:
-            return not await anyio.to_thread.run_sync(self._repository.is_ancestor, old, commit)
+            return not await self._repository.is_ancestor(old, commit)
         except Stalled:  # the applied commit is gone, or the history is cut before it
             return True

@@ -57,10 +57,10 @@ async def preview_plan(stages: SyncStages, ref: str | None) -> Preview:
     Raises ``NotFound``, ``Rejected`` with every problem, ``Stalled`` or ``Transient``.
     """
     if ref is None:
-        commit = await anyio.to_thread.run_sync(stages.repository.tip)
+        commit = await stages.repository.tip()
     else:
         try:
-            commit = await anyio.to_thread.run_sync(stages.repository.resolve, full_ref(ref))
+            commit = await stages.repository.resolve(full_ref(ref))
         except NotFound as error:
             raise NotFound(error.message + how_to_get(ref)) from None
     table = await stages.current_table()

@@ -20,6 +20,7 @@ from app.application.preview_plan import Preview, preview_plan
 from app.application.roll_back import roll_back
 from app.application.sealed_secrets import SealedSecrets
 from app.application.source_ports import SourceRepository
+from app.application.source_reader import SourceReader
 from app.application.suspend_source import is_suspended, resume_source
 from app.application.sync_results import SourceSettings, SyncResult, SyncStatus
 from app.application.sync_stages import Operation, SyncStages
@@ -55,10 +56,9 @@ class Reconciler:
         reread: bool = False,
     ) -> None:
         self._source = source
-        self._repository = repository
         self._stages = SyncStages(
             source,
-            repository=repository,
+            repository=SourceReader(repository),
             ledger=ledger,
             hooks=hooks,
             runner=runner,
@@ -110,7 +110,7 @@ class Reconciler:
         async with self._stages.running:
             while True:
                 with self._stages.doing(Operation.RESOLVING):
-                    commit = await anyio.to_thread.run_sync(self._repository.tip)
+                    commit = await self._stages.repository.tip()
                     table = await self._stages.current_table()
                 row = table.sources.get(self._source.id)
                 result = await self._kept_as_is(commit, table, row)

@@ -34,7 +34,7 @@ async def roll_back(stages: SyncStages, ref: str, meta: Meta) -> SyncResult:
         raise Rejected("Nothing was rolled back.", problems=[problem])
     async with stages.running:
         with stages.doing(Operation.RESOLVING):
-            commit = await anyio.to_thread.run_sync(stages.repository.resolve, ref)
+            commit = await stages.repository.resolve(ref)
         while True:
             result = await _roll_back_to(stages, commit, meta)
             if result is not None:
@@ -69,7 +69,7 @@ async def _commits_to_leave(stages: SyncStages, row: SourceRow, commit: CommitSh
     """Name the applied commit and the branch's tip, unless ``commit`` came after them."""
     found = [row.applied]
     try:
-        found.append(await anyio.to_thread.run_sync(stages.repository.tip))
+        found.append(await stages.repository.tip())
     except (Stalled, Transient):  # no branch, no tip to keep out
         _log.info("rolling back without a branch")
     left = {CommitSha(each): None for each in found if each is not None and each != commit}
@@ -78,7 +78,7 @@ async def _commits_to_leave(stages: SyncStages, row: SourceRow, commit: CommitSh
 
 async def _is_ancestor(stages: SyncStages, old: CommitSha, new: CommitSha) -> bool:
     try:
-        return await anyio.to_thread.run_sync(stages.repository.is_ancestor, old, new)
+        return await stages.repository.is_ancestor(old, new)
     except Stalled:  # the old one is gone
         return False
 

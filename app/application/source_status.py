@@ -73,6 +73,32 @@ def source_status(
     )
 
 
+def unmanaged_status(row: SourceRow, table: ActiveTable) -> SourceStatus:
+    """Tell of a source that is not configured any more."""
+    owner = f"source:{row.id}"
+    left = sum(1 for hook in table.hooks.values() if hook.owner == owner)
+    return SourceStatus(
+        id=row.id,
+        location=row.location,
+        branch=row.branch,
+        path=row.path,
+        state=SyncState.UNMANAGED,
+        reason=(
+            f"The source is not configured any more; its {left} hook(s) stay as they are. To go "
+            "on, configure it again; to be rid of them, have it follow a branch without hooks."
+        ),
+        since=None,
+        applied=row.applied,
+        tip=None,
+        checked_at=None,
+        problems=(),
+        position=row.position,
+        overrides=tuple(overrides_of(table, owner)),
+        history=row.history,
+        signer=row.signer,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class _Seen:
     row: SourceRow

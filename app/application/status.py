@@ -31,6 +31,8 @@ class SyncState(enum.StrEnum):
     """The newest commit was refused; the one before it stays in force."""
     SUSPENDED = "Suspended"
     """Nothing is applied until somebody resumes, or the time is over."""
+    UNMANAGED = "Unmanaged"
+    """The configuration names the source no more; what it brought stays in force as it is."""
 
 
 class Health(enum.StrEnum):

@@ -15,7 +15,7 @@ from app.application.ledger import Ledger
 from app.application.ports import Clock, HookTable, Packages, Runner, Vault
 from app.application.record_revision import RevisionRecorder
 from app.application.sealed_secrets import SealedSecrets
-from app.application.source_ports import SourceRepository
+from app.application.source_reader import SourceReader
 from app.application.sync_results import SourceSettings, same_place
 from app.application.versions import versions_to_come
 from app.application.views import ActiveTable, SourceRow
@@ -51,7 +51,7 @@ class SyncStages:
         self,
         source: SourceSettings,
         *,
-        repository: SourceRepository,
+        repository: SourceReader,
         ledger: Ledger,
         hooks: HookTable,
         runner: Runner,

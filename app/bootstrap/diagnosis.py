@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from app.application.status import Check
@@ -40,7 +40,13 @@ def diagnose(settings: Settings) -> Diagnosis:
     layers = tuple(
         Check(f"isolation: {report.name}", report.in_force, _detail(report)) for report in reports
     )
-    needed = (_data(settings), _key_file(settings), _tls(settings), _repository(settings), _git())
+    needed = (
+        _data(settings),
+        _key_file(settings),
+        _tls(settings),
+        *_repositories(settings),
+        _git(),
+    )
     return Diagnosis(
         level=level_of(reports),
         can_serve=_confined(settings, reports) and all(check.ok for check in needed),
@@ -91,12 +97,15 @@ def _tls(settings: Settings) -> Check:
     return Check("TLS", ok=True, detail=detail)
 
 
-def _repository(settings: Settings) -> Check:
-    try:
-        source = source_settings(settings)
-    except HookledgerError as error:
-        return Check("repository", ok=False, detail=str(error))
-    return Check("repository", ok=True, detail=f"{source.location}, branch {source.branch}")
+def _repositories(settings: Settings) -> Iterator[Check]:
+    for source, table in settings.followed.items():
+        name = f"repository {source}" if settings.sources else "repository"
+        try:
+            found = source_settings(source, table)
+        except HookledgerError as error:
+            yield Check(name, ok=False, detail=str(error))
+        else:
+            yield Check(name, ok=True, detail=f"{found.location}, branch {found.branch}")
 
 
 def _git() -> Check:

@@ -18,14 +18,15 @@ from app.domain.sources import Source
 from app.gitops.forges.outbox import Outbox
 from app.gitops.forges.reporter import StatusReporter, StatusTarget
 from app.gitops.signatures.policy import SignatureCheck, TrustRoots
-from app.gitops.watcher import WatcherStatus
+from app.gitops.watcher import Watcher
 from config.settings import Settings
+from config.sources import SourceTable
 from config.tables import WebhookSettings
 
 _SHORTEST_SECRET = 16
 
 
-def signature_check(settings: Settings) -> SignatureCheck:
+def signature_check(settings: SourceTable) -> SignatureCheck:
     """Make the check of signatures; raise ``Stalled`` if it could not vouch for anybody."""
     roots = TrustRoots(
         allowed_signers=_file(settings.allowed_signers),
@@ -56,7 +57,7 @@ def webhook_desk(
 
 @contextlib.contextmanager
 def open_status_reporters(
-    settings: Settings, storage: Storage, watched: Mapping[str, Callable[[], WatcherStatus]]
+    settings: Settings, storage: Storage, watched: Mapping[str, Watcher]
 ) -> Iterator[Sequence[StatusReporter]]:
     """Make a reporter for each source whose forge is told; ``watched`` are the followed sources.
 
@@ -71,8 +72,8 @@ def open_status_reporters(
     outbox = Outbox(settings.data_dir / "statuses.db", utc_now)
     with contextlib.closing(outbox):
         yield [
-            _reporter(settings, storage, outbox, source, seen)
-            for source, seen in watched.items()
+            _reporter(settings, storage, outbox, source, watcher)
+            for source, watcher in watched.items()
             if source in settings.statuses
         ]
 
@@ -82,7 +83,7 @@ def _reporter(
     storage: Storage,
     outbox: Outbox,
     source: str,
-    watched: Callable[[], WatcherStatus],
+    watcher: Watcher,
 ) -> StatusReporter:
     configured = settings.statuses[source]
     public = settings.public_url.rstrip("/")
@@ -91,7 +92,7 @@ def _reporter(
         return storage.hooks.table.sources.get(source)
 
     def look() -> CommitStatus | None:
-        seen = watched()
+        seen = watcher.status
         return status_of_tip(seen.tried, seen.settled, seen.last_error, row())
 
     def read(after: Position, limit: int) -> Sequence[StatusAt]:

@@ -19,7 +19,9 @@ def readiness(
     engine: Engine, prover: HistoryProver, tasks: Sequence[asyncio.Task[None]]
 ) -> Readiness:
     """Check followers, background tasks and workers; blocking, so call it from a thread."""
-    return Readiness((*_followers(engine), *_tasks(tasks), signing_check(prover), _source(engine)))
+    return Readiness(
+        (*_followers(engine), *_tasks(tasks), signing_check(prover), *source_checks(engine))
+    )
 
 
 def _followers(engine: Engine) -> Iterator[Check]:
@@ -49,10 +51,13 @@ def _tasks(tasks: Sequence[asyncio.Task[None]]) -> Iterator[Check]:
         yield Check(name=f"task:{task.get_name()}", ok=not task.done(), detail=detail)
 
 
-def _source(engine: Engine) -> Check:
-    """Tell the source's state without judging it: a refused commit leaves the last good one."""
-    row = engine.storage.hooks.table.sources.get(engine.source.id)
-    if row is not None and row.applied is not None:
-        return Check("source", ok=True, detail=f"commit {row.applied[:12]} is in force")
-    error = engine.watcher.status.last_error
-    return Check("source", ok=True, detail=error or "no commit has been applied yet")
+def source_checks(engine: Engine) -> Iterator[Check]:
+    """Tell each source's state without judging it: a refused commit leaves the last good one."""
+    for source in engine.sources.all:
+        name = engine.sources.label("source", source)
+        row = engine.storage.hooks.table.sources.get(source.id)
+        if row is not None and row.applied is not None:
+            yield Check(name, ok=True, detail=f"commit {row.applied[:12]} is in force")
+        else:
+            error = source.watcher.status.last_error
+            yield Check(name, ok=True, detail=error or "no commit has been applied yet")

@@ -1,15 +1,18 @@
-"""Which repository is followed, and the adapters that read it, watch it and write to it."""
+"""Which repository a source follows, and the adapters that read it, watch it and write to it."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+
+import anyio
 
 from app.application.sync_results import SourceSettings
 from app.bootstrap.ambient import utc_now
 from app.bootstrap.forges import signature_check
 from app.bootstrap.sync_policy import sync_policy
-from app.domain.errors import Stalled
+from app.domain.errors import Rejected, Stalled
 from app.gitops.access import Credentials
 from app.gitops.addresses import is_remote, local_path, parse_address
 from app.gitops.fetching import FetchLimits
@@ -22,30 +25,53 @@ from app.gitops.source import LocalRepository, current_branch
 from app.gitops.watcher import Watcher
 from app.gitops.write_back import WriteBack
 from config.settings import Settings
+from config.sources import SourceTable
 
 Repository = LocalRepository | RemoteRepository
 
 
-def source_settings(settings: Settings) -> SourceSettings:
-    """Say which repository is followed; raise ``Stalled`` or ``Rejected`` if it cannot be."""
-    policy, path = sync_policy(settings.sync_policy), settings.repo_path.strip("/")
-    if is_remote(settings.repo):
-        address = parse_address(settings.repo, settings.remote.protocols)
-        if not settings.branch:
-            raise Stalled("A remote repository is followed on a branch: set HOOKLEDGER_BRANCH.")
-        return SourceSettings(settings.source, address.url, settings.branch, path, policy)
-    location = local_path(settings.repo).resolve()
-    if not location.is_dir():
-        raise Stalled(f"There is no repository at {location}; set HOOKLEDGER_REPO.")
-    branch = settings.branch or current_branch(location)
-    return SourceSettings(settings.source, str(location), branch, path, policy)
+def source_settings(
+    source: str, table: SourceTable, *, may_be_away: bool = False
+) -> SourceSettings:
+    """Say what is followed; raise ``Stalled`` or ``Rejected``, naming the source, if it cannot be.
+
+    One that ``may_be_away`` need not be there yet if its branch is named.
+    """
+    try:
+        return _source_settings(source, table, may_be_away=may_be_away)
+    except Stalled as error:
+        raise Stalled(f"Source `{source}`: {error.message}") from error
+    except Rejected as refusal:
+        told = f"Source `{source}`: {refusal.message}"
+        raise Rejected(told, problems=refusal.problems) from refusal
+
+
+def _source_settings(source: str, table: SourceTable, *, may_be_away: bool) -> SourceSettings:
+    policy, path = sync_policy(table.sync_policy), table.path.strip("/")
+    if is_remote(table.repo):
+        address = parse_address(table.repo, table.remote.protocols)
+        if not table.branch:
+            raise Stalled(
+                "A remote repository is followed on a branch: name it, by `branch` of the source "
+                "or HOOKLEDGER_BRANCH."
+            )
+        return SourceSettings(source, address.url, table.branch, path, policy)
+    location = local_path(table.repo).resolve()
+    if not location.is_dir() and not (may_be_away and table.branch):
+        raise Stalled(
+            f"There is no repository at {location}; correct `repo` of the source, or "
+            "HOOKLEDGER_REPO."
+        )
+    branch = table.branch or current_branch(location)
+    return SourceSettings(source, str(location), branch, path, policy)
 
 
 def open_repository(settings: Settings, source: SourceSettings) -> Repository:
-    """Make the reader of the followed repository; touches no files and fetches nothing yet."""
-    signatures = signature_check(settings)
-    formats = FormatSettings(settings.repo_format, settings.keywords)
-    if not is_remote(settings.repo):
+    """Make the reader of a followed repository; touches no files and fetches nothing yet."""
+    table = settings.followed[source.id]
+    signatures = signature_check(table)
+    formats = FormatSettings(table.format, table.keywords)
+    if not is_remote(table.repo):
         return LocalRepository(
             location=Path(source.location),
             branch=source.branch,
@@ -54,9 +80,9 @@ def open_repository(settings: Settings, source: SourceSettings) -> Repository:
             signatures=signatures,
             formats=formats,
         )
-    remote = settings.remote
+    remote = table.remote
     return RemoteRepository(
-        parse_address(settings.repo, remote.protocols),
+        parse_address(table.repo, remote.protocols),
         source.branch,
         source.path,
         _mirror_dir(settings, source),
@@ -74,22 +100,29 @@ def open_repository(settings: Settings, source: SourceSettings) -> Repository:
 
 
 def open_watcher(
-    settings: Settings, repository: Repository, reconcile: Callable[[], Awaitable[None]]
+    table: SourceTable,
+    repository: Repository,
+    reconcile: Callable[[], Awaitable[None]],
+    threads: anyio.CapacityLimiter,
 ) -> Watcher:
     """Have the branch watched, where files can be; else fetched now and then."""
-    is_local = isinstance(repository, LocalRepository)
+    is_local, refs = isinstance(repository, LocalRepository), None
+    if isinstance(repository, LocalRepository):
+        with contextlib.suppress(Stalled):  # it is away, and polled for
+            refs = repository.refs
     return Watcher(
         tip=repository.refresh,
         reconcile=reconcile,
-        refs=repository.refs if isinstance(repository, LocalRepository) else None,
-        heartbeat=settings.poll_interval if is_local else settings.remote.poll_interval,
+        refs=refs,
+        heartbeat=table.poll_interval if is_local else table.remote.poll_interval,
         clock=utc_now,
+        threads=threads,
     )
 
 
 def open_writer(settings: Settings, source: SourceSettings) -> WriteBack | None:
     """Make what commits to the repository; None for a remote one, which is only read."""
-    if is_remote(settings.repo):
+    if is_remote(settings.followed[source.id].repo):
         return None
     key = settings.committer_key
     return WriteBack(

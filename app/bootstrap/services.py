@@ -21,7 +21,7 @@ from app.bootstrap.metrics import EgressCollector, StateCollector, expose
 from app.bootstrap.observation import open_observation
 from app.bootstrap.people import open_sign_in
 from app.bootstrap.readiness import readiness
-from app.bootstrap.sources import SourceCollector, Sources
+from app.bootstrap.sources import SourceCollector
 from app.bootstrap.storage import (
     Storage,
     open_queue,
@@ -29,15 +29,12 @@ from app.bootstrap.storage import (
 )
 from app.bootstrap.tokens import token_desk, token_issuer, trusted_issuers
 from app.bootstrap.transparency import keep_signing, open_prover, open_verifications
-from app.bootstrap.upkeep import first_sync, keep_packages, keep_warm
+from app.bootstrap.upkeep import first_sync, keep_packages, keep_warm, wait_to_serve
 from app.queue.consumer import Consumer
 from app.queue.schedules import exponential
 from app.web.rate_limits import Rate, RateLimits, limits_of
 from app.web.services import WebServices
 from config.settings import Settings
-
-_START_SECONDS = 30.0
-"""How long the port stays closed for the first sync; a slow registry must not keep it closed."""
 
 
 @contextlib.asynccontextmanager
@@ -58,13 +55,13 @@ async def open_services(storage: Storage) -> AsyncIterator[WebServices]:
         registry.register(StateCollector(storage, queue, observed.journal))
         opening = open_engine(storage, journal.log, vault=vault)
         async with opening as engine, asyncio.TaskGroup() as tasks:
+            sources = engine.sources
             reporters = opened.enter_context(
                 open_status_reporters(
-                    settings, storage, {engine.source.id: lambda: engine.watcher.status}
+                    settings, storage, {each.id: each.watcher for each in sources.all}
                 )
             )
             registry.register(EgressCollector(engine.runner.egress))
-            sources = Sources(engine)
             registry.register(SourceCollector(sources))
             invoker = Invoker(
                 hooks=storage.hooks,
@@ -78,8 +75,11 @@ async def open_services(storage: Storage) -> AsyncIterator[WebServices]:
             )
             looked = asyncio.Event()
             keeping = tasks.create_task(keep_packages(engine, invoker, looked), name="packages")
-            starting = tasks.create_task(first_sync(engine, looked), name="first-sync")
-            await asyncio.wait({starting}, timeout=_START_SECONDS)
+            starting = [
+                tasks.create_task(first_sync(each, looked), name=sources.label("first-sync", each))
+                for each in sources.all
+            ]
+            await wait_to_serve(sources, starting)
             consumer = Consumer(
                 queue,
                 invoker.deliver,
@@ -92,8 +92,11 @@ async def open_services(storage: Storage) -> AsyncIterator[WebServices]:
                 keeping,
                 tasks.create_task(trusted.run(), name="issuer-keys"),
                 tasks.create_task(keep_warm(storage, invoker), name="keep-warm"),
-                tasks.create_task(engine.watcher.run(), name="watch"),
-                tasks.create_task(engine.keeper.run(), name="keep-in-step"),
+                *(
+                    tasks.create_task(work.run(), name=sources.label(name, each))
+                    for each in sources.all
+                    for name, work in (("watch", each.watcher), ("keep-in-step", each.keeper))
+                ),
                 tasks.create_task(consumer.run(), name="deliver"),
                 tasks.create_task(
                     keep_signing(prover, settings.checkpoint_interval), name="checkpoints"
@@ -128,7 +131,7 @@ async def open_services(storage: Storage) -> AsyncIterator[WebServices]:
                 desk=token_desk(settings, signing, trusted),
                 limits=_rate_limits(settings),
                 sync=sources,
-                committers={engine.source.id: engine.committer} if engine.committer else {},
+                committers={each.id: each.committer for each in sources.all if each.committer},
                 readiness=partial(readiness, engine, prover, running),
                 metrics=partial(expose, registry),
                 version=version("hookledger"),
@@ -139,11 +142,11 @@ async def open_services(storage: Storage) -> AsyncIterator[WebServices]:
                 recipient=lambda: engine.age.recipient,
                 webhooks=webhook_desk(
                     settings,
-                    {engine.source.id: engine.source.branch},
-                    lambda _: engine.watcher.hint(),
+                    {each.id: each.settings.branch for each in sources.all},
+                    lambda source: sources.one(source).watcher.hint(),
                 ),
             )
-            for task in (*running, starting):
+            for task in (*running, *starting):
                 task.cancel()
 
 

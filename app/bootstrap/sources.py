@@ -1,108 +1,129 @@
-"""The sources of an engine as the endpoints need them: one place that finds the reconciler."""
+"""All followed sources, side by side: opened together, found by name, told of together."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import Iterator, Sequence
-from datetime import datetime
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 
-import anyio.to_thread
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from app.application.approve_plan import approve_plan
-from app.application.preview_plan import Preview
-from app.application.reconcile import Reconciler
-from app.application.source_status import source_status
+from app.application.source_status import source_status, unmanaged_status
 from app.application.status import Health, SourceStatus, SyncState, Watch, Work
-from app.application.suspend_source import resume_source, suspend_source
-from app.application.sync_results import SourceSettings, SyncResult
+from app.application.sync_results import SourceSettings
 from app.bootstrap.ambient import utc_now
-from app.bootstrap.engine import Engine
+from app.bootstrap.followed import FollowedSource, Surroundings, open_followed
 from app.bootstrap.packages import ignore_progress, package_cache
 from app.bootstrap.repositories import open_repository, source_settings
 from app.bootstrap.storage import Storage
-from app.domain.aggregates import Meta
-from app.domain.errors import Stalled, Transient
-from app.domain.revisions import Position
+from app.domain.errors import NotFound, Problem, Rejected, Stalled, Transient
+from app.gitops.remote import RemoteRepository
+from config.settings import Settings
 
 
+@dataclass(frozen=True, slots=True)
 class Sources:
     """Implements ``app.web.services.SyncDesk``."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    storage: Storage
+    all: Sequence[FollowedSource]
+
+    def one(self, source: str | None) -> FollowedSource:
+        """Return the source of that id, or the only one; raises as ``chosen`` does."""
+        wanted = chosen([each.id for each in self.all], source)
+        return next(each for each in self.all if each.id == wanted)
 
     def statuses(self) -> Sequence[SourceStatus]:
-        """Say where each source stands; from memory."""
-        engine = self._engine
-        seen = engine.watcher.status
-        return (
-            source_status(
-                engine.source,
-                engine.storage.hooks.table,
-                Watch(seen.tried, seen.last_success, seen.last_error),
-                Work(engine.reconciler.operation, engine.reconciler.drift),
-                engine.packages,
-                utc_now(),
-            ),
-        )
+        """Say where each stands, those that are no longer configured last; from memory."""
+        configured = [each.status() for each in self.all]
+        return (*configured, *_unmanaged(self.storage, {each.id for each in self.all}))
 
-    async def sync(self) -> SyncResult:
-        """Apply the branch's tip now; a remote one is fetched first."""
-        await self._engine.refresh()
-        return await self._reconciler().sync()
+    def is_any_in_force(self) -> bool:
+        """Tell whether something was applied, now or before a restart."""
+        rows = self.storage.hooks.table.sources
+        return any(each.id in rows and rows[each.id].applied for each in self.all)
 
-    async def preview(self, ref: str | None) -> Preview:
-        """Say what applying ``ref`` would do."""
-        if ref is None:
-            await self._engine.refresh()
-        return await self._reconciler().preview(ref)
+    def label(self, of: str, source: FollowedSource) -> str:
+        """Name something of a source; where there is only one, everybody knows which."""
+        return of if len(self.all) == 1 else f"{of}:{source.id}"
 
-    async def suspend(self, until: datetime | None, meta: Meta) -> Position:
-        """Apply nothing until then."""
-
-        def suspend() -> Position:
-            ledger = self._engine.storage.ledger
-            return suspend_source(ledger, self._settings(), meta, until=until, now=utc_now())
-
-        return await anyio.to_thread.run_sync(suspend)
-
-    async def resume(self, meta: Meta) -> Position:
-        """Follow the branch again; the keeper of the source has its tip applied."""
-        ledger = self._engine.storage.ledger
-        return await anyio.to_thread.run_sync(resume_source, ledger, self._settings(), meta)
-
-    async def approve(self, digest: str, meta: Meta) -> SyncResult:
-        """Approve the held plan, and apply it."""
-        ledger = self._engine.storage.ledger
-        await anyio.to_thread.run_sync(approve_plan, ledger, self._settings(), digest, meta)
-        return await self._reconciler().sync()
-
-    async def roll_back(self, commit: str, meta: Meta) -> SyncResult:
-        """Put a formerly applied commit in force again."""
-        return await self._reconciler().roll_back(commit, meta)
-
-    def _reconciler(self) -> Reconciler:
-        return self._engine.reconciler
-
-    def _settings(self) -> SourceSettings:
-        return self._engine.source
+    async def follow(self) -> None:
+        """Follow all until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for each in self.all:
+                tasks.create_task(each.follow())
 
 
-def stored_status(storage: Storage) -> SourceStatus:
-    """Say where the source stands by what is stored and in the repository, without a server."""
-    settings = storage.settings
-    source = source_settings(settings)
+@contextlib.contextmanager
+def open_sources(common: Surroundings) -> Iterator[Sources]:
+    """Open every repository; raise ``Stalled`` or ``Rejected`` if one never can be followed."""
+    settings = common.storage.settings
+    alone = len(settings.followed) == 1
+    followed = [source_settings(*each, may_be_away=not alone) for each in settings.followed.items()]
+    with contextlib.ExitStack() as opened:
+        sources = [opened.enter_context(open_followed(each, common)) for each in followed]
+        opened.callback(_interrupt, sources)
+        yield Sources(common.storage, sources)
+
+
+def chosen(known: Sequence[str], source: str | None) -> str:
+    """Return the id that is meant.
+
+    Raises ``Rejected`` when one of several must be named, ``NotFound`` when it is not configured.
+    """
+    listed = ", ".join(known)
+    if source is None:
+        if len(known) == 1:
+            return known[0]
+        problem = Problem(f"is missing; name one of: {listed}", key="source")
+        raise Rejected("There are several sources; say which one.", problems=[problem])
+    if source not in known:
+        raise NotFound(f"No source `{source}` is followed; those that are: {listed}.")
+    return source
+
+
+def chosen_source(settings: Settings, source: str | None) -> SourceSettings:
+    """Return what is configured of the source that is meant; raises as ``chosen`` does."""
+    wanted = chosen(list(settings.followed), source)
+    return source_settings(wanted, settings.followed[wanted])
+
+
+def stored_statuses(storage: Storage) -> Sequence[SourceStatus]:
+    """Say where sources stand by what is stored and in repositories, without a server."""
+    configured = storage.settings.followed
+    sources = [source_settings(*each) for each in configured.items()]
+    return (
+        *(_stored_status(storage, each) for each in sources),
+        *_unmanaged(storage, configured.keys()),
+    )
+
+
+def _stored_status(storage: Storage, source: SourceSettings) -> SourceStatus:
     tip, error = None, None
     try:
-        with contextlib.closing(open_repository(settings, source)) as repository:
+        with contextlib.closing(open_repository(storage.settings, source)) as repository:
             tip = repository.tip()
     except (Stalled, Transient) as failure:
         error = str(failure)
-    packages = package_cache(settings, ignore_progress)
+    packages = package_cache(storage.settings, ignore_progress)
     watch = Watch(tip, None, error)
     return source_status(source, storage.hooks.table, watch, Work(), packages, utc_now())
+
+
+def _unmanaged(storage: Storage, configured: Collection[str]) -> Iterator[SourceStatus]:
+    table = storage.hooks.table
+    for source, row in table.sources.items():
+        if source not in configured:
+            yield unmanaged_status(row, table)
+
+
+def _interrupt(sources: Sequence[FollowedSource]) -> None:
+    """End all fetches at once, before each is waited for."""
+    for source in sources:
+        if isinstance(source.repository, RemoteRepository):
+            source.repository.interrupt()
 
 
 class SourceCollector(Collector):

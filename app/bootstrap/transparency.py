@@ -64,11 +64,12 @@ def anchors(settings: Settings) -> tuple[Anchor, ...]:
     file = CheckpointFile(anchor_file(settings))
     if not settings.anchor_ref:
         return (file,)
-    if is_remote(settings.repo):
+    local = _local_repositories(settings)
+    if not local:
         raise Stalled(
             "`anchor_ref` needs a local repository; unset it, or anchor by the file alone."
         )
-    return (file, RefAnchor(local_path(settings.repo).resolve(), settings.anchor_ref, utc_now))
+    return (file, *(RefAnchor(each, settings.anchor_ref, utc_now) for each in local))
 
 
 def origin(settings: Settings) -> str:
@@ -134,9 +135,10 @@ def verify_installation(
         sources.append(
             (str(anchor_file(settings)), tuple(read_checkpoint_file(anchor_file(settings))))
         )
-    if settings.anchor_ref and not is_remote(settings.repo):
-        notes = anchored_notes(local_path(settings.repo).resolve(), settings.anchor_ref)
-        sources.append((settings.anchor_ref, tuple(notes)))
+    local = _local_repositories(settings) if settings.anchor_ref else ()
+    for each in local:
+        where = settings.anchor_ref if len(local) == 1 else f"{settings.anchor_ref} of {each}"
+        sources.append((where, tuple(anchored_notes(each, settings.anchor_ref))))
     sources += [(str(file), tuple(read_checkpoint_file(file))) for file in files]
     found, refused = _opened(sources, trusted)
     events = RawEvents(settings.database)
@@ -165,6 +167,12 @@ def verify_bundle(bundle: Path, keys: Sequence[str] = ()) -> CheckedEvidence:
     trusted = [parse_verifier_key(key) for key in keys]
     with bundle.open("rb") as lines:
         return check_evidence(lines, trusted, verify_signature)
+
+
+def _local_repositories(settings: Settings) -> list[Path]:
+    """Return the followed repositories that are here, each once."""
+    repos = [table.repo for table in settings.followed.values()]
+    return list(dict.fromkeys(local_path(each).resolve() for each in repos if not is_remote(each)))
 
 
 def _opened(

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine
 
 from app.application.invoke import Invoker
 from app.application.views import ActiveTable
 from app.bootstrap.engine import Engine
+from app.bootstrap.followed import FollowedSource
 from app.bootstrap.packages import keep_installed
+from app.bootstrap.sources import Sources
 from app.bootstrap.storage import (
     Storage,
 )
@@ -18,18 +20,30 @@ from app.domain.errors import HookledgerError
 
 _log = logging.getLogger("hookledger.server")
 
+_START_SECONDS = 30.0
+"""How long the port stays closed for the first sync; a slow registry must not keep it closed."""
+_PATIENCE_SECONDS = 5.0
+"""The same, when hooks are in force: a forge that hangs must not keep the others from running."""
 
-async def first_sync(engine: Engine, looked: asyncio.Event) -> None:
+
+async def first_sync(source: FollowedSource, looked: asyncio.Event) -> None:
     """Bring the ledger to the branch's tip; what fails is in ``/v1/sync`` and tried again.
 
     What is in force comes first: if the cache of packages was deleted, it is filled again.
     """
     await looked.wait()
     try:
-        await engine.refresh()
-        await engine.reconciler.sync()
+        await source.sync()
     except HookledgerError as error:
-        _log.warning("first_sync_failed", extra={"reason": str(error)})
+        _log.warning("first_sync_failed", extra={"source": source.id, "reason": str(error)})
+
+
+async def wait_to_serve(sources: Sources, starting: Collection[asyncio.Task[None]]) -> None:
+    """Wait for all first syncs, but not long for any once there is something to serve."""
+    _, left = await asyncio.wait(starting, timeout=_PATIENCE_SECONDS)
+    if left and not sources.is_any_in_force():
+        longest = _START_SECONDS - _PATIENCE_SECONDS
+        await asyncio.wait(left, timeout=longest, return_when=asyncio.FIRST_COMPLETED)
 
 
 def keep_packages(

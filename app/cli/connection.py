@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 import httpx
 import typer
@@ -31,9 +32,27 @@ UrlOption = Annotated[
         show_default="that of this data folder's server",
     ),
 ]
+ServerOption = Annotated[
+    str | None,
+    typer.Option(
+        "--url",
+        envvar="HOOKLEDGER_URL",
+        help="Ask the server there, instead of using its data here.",
+        show_default=False,
+    ),
+]
+SourceOption = Annotated[
+    str | None,
+    typer.Option("--source", help="Which source; needed where there are several."),
+]
 TokenOption = Annotated[
     str, typer.Option(envvar="HOOKLEDGER_TOKEN", help="An access token.", show_default=False)
 ]
+
+
+def of_source(path: str, source: str | None) -> str:
+    """Write the path of a request about a source; None: the only one."""
+    return f"{path}?{urlencode({'source': source})}" if source is not None else path
 
 
 def post(

@@ -74,9 +74,10 @@ def short(commit: str | None) -> str:
     return commit[:12] if commit else "-"
 
 
-def moment(at: datetime | None) -> str:
-    """Write a time for a table, in the reader's zone, to the second."""
-    return at.astimezone().strftime("%Y-%m-%d %H:%M:%S") if at is not None else "-"
+def moment(at: datetime | str | None) -> str:
+    """Write a time, or what a server wrote of one, in the reader's zone, to the second."""
+    known = datetime.fromisoformat(at) if isinstance(at, str) else at
+    return known.astimezone().strftime("%Y-%m-%d %H:%M:%S") if known is not None else "-"
 
 
 def _cell(value: object) -> str | Text:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
+import orjson
 import typer
 from rich.text import Text
 
@@ -14,14 +16,23 @@ from app.application.suspend_source import resume_source, suspend_source
 from app.application.sync_results import SyncResult
 from app.bootstrap.ambient import cli_meta, utc_now
 from app.bootstrap.engine import open_engine
-from app.bootstrap.repositories import source_settings
-from app.bootstrap.sources import stored_status
+from app.bootstrap.sources import chosen, chosen_source, stored_statuses
 from app.bootstrap.storage import open_storage
+from app.cli.connection import (
+    ServerOption,
+    SourceOption,
+    TokenOption,
+    answered,
+    get,
+    of_source,
+    post,
+)
 from app.cli.durations import UntilOption, moment_of
 from app.cli.gitops import print_result, sync
 from app.cli.output import JsonFlag, console, moment, print_json, print_table, printable
 from app.cli.plans import print_changes
-from app.web.sync_members import source_members
+from app.cli.trust import CaFile
+from app.web.sync_members import result_members, source_members
 
 Reason = Annotated[
     str, typer.Option("--reason", "-r", help="Why; stored with the event.", show_default=False)
@@ -41,50 +52,99 @@ _STATE_STYLES = {
 
 
 @group.command()
-def status(*, as_json: JsonFlag = False) -> None:
-    """Show where the source stands, why, since when, and what to do."""
-    with open_storage() as storage:
-        members = source_members(stored_status(storage))
-    if as_json:
-        print_json(members)
+def status(
+    *,
+    source: SourceOption = None,
+    url: ServerOption = None,
+    token: TokenOption = "",
+    ca_file: CaFile = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Show where each source stands, why, since when, and what to do.
+
+    With --json, one source is an object, several are a list `sources` of them.
+    """
+    if url:
+        found = answered(get(url, of_source("/v1/sync", source), token, ca_file))["sources"]
     else:
+        with open_storage() as storage:
+            known = stored_statuses(storage)
+            wanted = {chosen([each.id for each in known], source)} if source else set()
+            found = [source_members(each) for each in known if not wanted or each.id in wanted]
+    if as_json:
+        print_json(found[0] if len(found) == 1 else {"sources": found})
+        return
+    for number, members in enumerate(found):
+        if len(found) > 1:
+            _print_line("\nsource" if number else "source", members["id"], "bold")
         _print_status(members)
 
 
 @group.command()
-def suspend(reason: Reason, until: UntilOption = None) -> None:
+def suspend(
+    reason: Reason,
+    until: UntilOption = None,
+    *,
+    source: SourceOption = None,
+    url: ServerOption = None,
+    token: TokenOption = "",
+    ca_file: CaFile = None,
+) -> None:
     """Apply nothing by itself until it is resumed, or until a time."""
     end = moment_of(until)
-    with open_storage() as storage:
-        source = source_settings(storage.settings)
-        position = suspend_source(
-            storage.ledger, source, cli_meta(reason), until=end, now=utc_now()
-        )
+    if url:
+        body = {"reason": reason, "until": end}
+        position = _asked(url, "suspend", source, token, body, ca_file)["position"]
+    else:
+        with open_storage() as storage:
+            followed = chosen_source(storage.settings, source)
+            meta = cli_meta(reason)
+            position = suspend_source(storage.ledger, followed, meta, until=end, now=utc_now())
     told = f"until {moment(end)}" if end else "until `hookledger sync resume`"
-    console.print(f"Source `{source.id}` is suspended {told} (position {position}).")
+    console.print(f"{_named(source)} is suspended {told} (position {position}).")
 
 
 @group.command()
-def resume(reason: Reason = "") -> None:
+def resume(
+    reason: Reason = "",
+    *,
+    source: SourceOption = None,
+    url: ServerOption = None,
+    token: TokenOption = "",
+    ca_file: CaFile = None,
+) -> None:
     """Follow the branch again; a running server applies its tip at once."""
-    with open_storage() as storage:
-        source = source_settings(storage.settings)
-        position = resume_source(storage.ledger, source, cli_meta(reason))
-    console.print(f"Source `{source.id}` is followed again (position {position}).")
+    if url:
+        body = {"reason": reason}
+        position = _asked(url, "resume", source, token, body, ca_file)["position"]
+    else:
+        with open_storage() as storage:
+            followed = chosen_source(storage.settings, source)
+            position = resume_source(storage.ledger, followed, cli_meta(reason))
+    console.print(f"{_named(source)} is followed again (position {position}).")
 
 
 @group.command()
 def approve(
     digest: Annotated[str, typer.Argument(help="Of the held plan; `sync status` shows it.")],
     reason: Reason = "",
+    *,
+    source: SourceOption = None,
+    url: ServerOption = None,
+    token: TokenOption = "",
+    ca_file: CaFile = None,
 ) -> None:
     """Let the held plan be applied, if it is exactly this one.
 
     A running server applies it at once; without one, `hookledger sync --once` does.
     """
+    if url:
+        body = {"digest": digest, "reason": reason}
+        print_result(_asked(url, "approve", source, token, body, ca_file), as_json=False)
+        return
     with open_storage() as storage:
-        source = source_settings(storage.settings)
-        position = approve_plan(storage.ledger, source, digest, cli_meta(reason))
+        followed = chosen_source(storage.settings, source)
+        position = approve_plan(storage.ledger, followed, digest, cli_meta(reason))
     console.print(
         f"Plan {digest[:12]} is approved (position {position}). A running server applies it at "
         "once; without one, `hookledger sync --once` does."
@@ -96,6 +156,10 @@ def rollback(
     commit: Annotated[str, typer.Argument(help="A commit, branch or tag that was in force.")],
     reason: Reason,
     *,
+    source: SourceOption = None,
+    url: ServerOption = None,
+    token: TokenOption = "",
+    ca_file: CaFile = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Put a formerly applied commit in force again, whole, and skip the bad one.
@@ -106,9 +170,32 @@ def rollback(
     async def run() -> SyncResult:
         with open_storage() as storage:
             async with open_engine(storage) as engine:
-                return await engine.reconciler.roll_back(commit, cli_meta(reason))
+                return await engine.sources.one(source).roll_back(commit, cli_meta(reason))
 
-    print_result(asyncio.run(run()), as_json=as_json)
+    if url:
+        body = {"commit": commit, "reason": reason}
+        result = _asked(url, "rollback", source, token, body, ca_file)
+    else:
+        result = result_members(asyncio.run(run()))
+    print_result(result, as_json=as_json)
+
+
+def _asked(
+    url: str,
+    act: str,
+    source: str | None,
+    token: str,
+    body: Mapping[str, Any],
+    ca_file: Path | None,
+) -> dict[str, Any]:
+    """Have the server do it; return what it answers."""
+    path = of_source(f"/v1/sync/{act}", source)
+    done: dict[str, Any] = answered(post(url, path, token, orjson.dumps(body), ca_file))
+    return done
+
+
+def _named(source: str | None) -> str:
+    return f"Source `{source}`" if source is not None else "The source"
 
 
 def _print_status(source: Mapping[str, Any]) -> None:

@@ -39,14 +39,19 @@ def plan(
     gone = _gone(desired, own)
     kept = {name for name, hook in gone.items() if _is_kept(hook, desired)}
     retired = {name: hook for name, hook in gone.items() if name not in kept}
+    named = {wanted.name for wanted in desired.hooks}
     staying = {
-        name: hook
-        for name, hook in own.items()
-        if name not in retired and name not in {wanted.name for wanted in desired.hooks}
+        name: hook for name, hook in own.items() if name not in retired and name not in named
     }
+    changes = [_retire(hook) for hook in retired.values()]
+    for wanted in desired.hooks:
+        changes += _changes_of(wanted, own.get(wanted.name))
+    changes += trigger_changes(desired, triggers, owner)
+    chains = chains_of(desired, triggers)
     problems = (
-        *_name_clashes(desired, foreign),
-        *_enablement_clashes(desired, staying, chains_of(desired, triggers)),
+        *_name_clashes(desired, foreign, owner),
+        *_enablement_clashes(desired, staying, chains),
+        *_answered_by_others(changes, foreign.values(), owner, chains),
         *trigger_clashes(desired, active, triggers, owner, kept),
         *_refused_removals(retired.values()),
     )
@@ -55,10 +60,6 @@ def plan(
             f"Commit {desired.commit[:12]} cannot be applied; the last good one keeps serving.",
             problems=problems,
         )
-    changes = [_retire(hook) for hook in retired.values()]
-    for wanted in desired.hooks:
-        changes += _changes_of(wanted, own.get(wanted.name))
-    changes += trigger_changes(desired, triggers, owner)
     ordered = tuple(sorted(changes, key=_order))
     return Plan(desired.commit, desired.tree, ordered, kept=tuple(sorted(kept)))
 
@@ -80,13 +81,12 @@ def _order(change: Change) -> tuple[int, str]:
 def _gone(desired: DesiredState, own: Mapping[str, ActiveHook]) -> dict[str, ActiveHook]:
     """Find hooks that git no longer has, or has under another trigger (which is another hook)."""
     wanted = {hook.name: hook for hook in desired.hooks}
+    # Folders that are gone, and those that may now hold a hook of another name.
+    looked_at = desired.removed | {hook.path for hook in desired.hooks}
     return {
         name: hook
         for name, hook in own.items()
-        if (
-            name not in wanted
-            and (desired.complete or hook.path in desired.removed or _replaced_at(hook, desired))
-        )
+        if (name not in wanted and (desired.complete or hook.path in looked_at))
         or (name in wanted and wanted[name].trigger != hook.trigger)
     }
 
@@ -96,20 +96,35 @@ def _is_kept(hook: ActiveHook, desired: DesiredState) -> bool:
     return hook.settings["prune"] is False and all(hook.name != w.name for w in desired.hooks)
 
 
-def _replaced_at(hook: ActiveHook, desired: DesiredState) -> bool:
-    """Tell whether the hook's folder now holds a hook of another name."""
-    return any(wanted.path == hook.path for wanted in desired.hooks)
-
-
-def _name_clashes(desired: DesiredState, foreign: Mapping[str, ActiveHook]) -> Iterator[Problem]:
+def _name_clashes(
+    desired: DesiredState, foreign: Mapping[str, ActiveHook], owner: str
+) -> Iterator[Problem]:
     for wanted in desired.hooks:
         if wanted.name in foreign:
-            owner = foreign[wanted.name].owner
+            other = foreign[wanted.name].owner
             yield Problem(
-                f"the name `{wanted.name}` belongs to a hook owned by `{owner}`; choose another "
-                "name, or delete that hook first",
+                f"the name `{wanted.name}` belongs to a hook owned by `{other}`, so `{owner}` "
+                "cannot have it; choose another name, or delete that hook first",
                 file=manifest_place(wanted.path),
                 key="name",
+            )
+
+
+def _answered_by_others(
+    changes: Iterable[Change], foreign: Iterable[ActiveHook], owner: str, chains: Collection[str]
+) -> Iterator[Problem]:
+    """Find triggers that another source's hook answers: the later commit must not simply win."""
+    answered = {
+        hook.trigger: hook for hook in foreign if hook.enabled and hook.owner.startswith("source:")
+    }
+    for change in changes:
+        other = answered.get(change.trigger)
+        if change.kind is ChangeKind.ENABLE and other is not None and change.trigger not in chains:
+            yield Problem(
+                f"trigger `{change.trigger}` runs `{other.name}` of `{other.owner}`, so `{owner}` "
+                'cannot enable another; disable it, or let the trigger run both by mode = "chain"',
+                file=manifest_place(change.path or ""),
+                key="enabled",
             )
 
 

@@ -51,11 +51,14 @@ def _own_threads() -> anyio.CapacityLimiter:
     return anyio.CapacityLimiter(READ_THREADS)
 
 
-class SyncDesk(Protocol):
-    """What may be asked of the followed sources; the errors are those of the use cases."""
+class SourceDesk(Protocol):
+    """What may be asked of a followed source; the errors are those of the use cases."""
 
-    def statuses(self) -> Sequence[SourceStatus]:
-        """Say where each stands; from memory."""
+    @property
+    def id(self) -> str: ...
+
+    def status(self) -> SourceStatus:
+        """Say where it stands; from memory."""
         ...
 
     async def sync(self) -> SyncResult:
@@ -80,6 +83,21 @@ class SyncDesk(Protocol):
 
     async def roll_back(self, commit: str, meta: Meta) -> SyncResult:
         """Put a formerly applied commit in force again."""
+        ...
+
+
+class SyncDesk(Protocol):
+    """The sources."""
+
+    def statuses(self) -> Sequence[SourceStatus]:
+        """Say where each stands, also those that are followed no more; from memory."""
+        ...
+
+    def one(self, source: str | None) -> SourceDesk:
+        """Return the followed source of that id, or the only one.
+
+        Raises ``Rejected`` when one of several must be named, ``NotFound``.
+        """
         ...
 
 

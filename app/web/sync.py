@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from dataclasses import replace
 
 from starlette.responses import Response
 
+from app.application.invoke import MIN_POSITION_WAIT
 from app.application.sync_results import SyncResult
-from app.domain.errors import Rejected
+from app.domain.errors import NotFound, Rejected
 from app.web.endpoints import JSON, Answered, Endpoint, Inquiry, Operation
 from app.web.errors import RevisionRefused
 from app.web.formats import json_answer
 from app.web.sync_members import preview_members, result_members, source_members
-from app.web.sync_requests import SyncRequest
+from app.web.sync_requests import SOURCE, SyncRequest, source_of
 
 
 async def show_sync(inquiry: Inquiry) -> Response:
-    """Answer each source as an operator wants to see it."""
-    sources = [source_members(status) for status in inquiry.services.sync.statuses()]
+    """Answer each source, or one, as an operator wants to see it."""
+    asked = inquiry.values[SOURCE.name]
+    statuses = inquiry.services.sync.statuses()
+    if asked is not None and all(status.id != asked for status in statuses):
+        raise NotFound(f"There is no source `{asked}`.")
+    sources = [source_members(each) for each in statuses if asked in (None, each.id)]
     return json_answer({"sources": sources, "position": inquiry.table.position})
 
 
 async def sync_now(inquiry: Inquiry) -> Response:
     """Apply the branch's tip; a refused commit is a problem that lists every reason."""
     SyncRequest(inquiry, known=())
-    return await result_answer(inquiry.services.sync.sync())
+    return await result_answer(inquiry, source_of(inquiry).sync())
 
 
 async def plan(inquiry: Inquiry) -> Response:
@@ -32,19 +38,24 @@ async def plan(inquiry: Inquiry) -> Response:
     asked = SyncRequest(inquiry, known=("ref",))
     ref = asked.ref("ref")
     asked.check()
+    source = source_of(inquiry)
     try:
-        preview = await inquiry.services.sync.preview(ref)
+        preview = await source.preview(ref)
     except Rejected as refusal:
         raise RevisionRefused(refusal.message, problems=refusal.problems) from refusal
     return json_answer(preview_members(preview))
 
 
-async def result_answer(run: Awaitable[SyncResult]) -> Response:
-    """Answer what a run did; a commit that is refused is not the caller's mistake."""
+async def result_answer(inquiry: Inquiry, run: Awaitable[SyncResult]) -> Response:
+    """Answer what a run did, once this server answers by it.
+
+    A commit that is refused is not the caller's mistake.
+    """
     try:
         result = await run
     except Rejected as refusal:
         raise RevisionRefused(refusal.message, problems=refusal.problems) from refusal
+    await inquiry.services.hooks.wait_for(result.position, timeout=MIN_POSITION_WAIT)
     return json_answer(
         result_members(result), headers={"hookledger-position": str(result.position)}
     )
@@ -61,7 +72,9 @@ ENDPOINTS = (
             group="Sync",
             scope="read:sync",
             positioned=True,
-            answers={200: Answered("Every source.", {JSON: "Sources"}, ("Hookledger-Position",))},
+            parameters=(replace(SOURCE, description="Id of the one to show; left out: all."),),
+            answers={200: Answered("The sources.", {JSON: "Sources"}, ("Hookledger-Position",))},
+            problems=("not-found",),
         ),
         show_sync,
     ),
@@ -76,10 +89,11 @@ ENDPOINTS = (
             scope="update:sync",
             body="Nothing",
             positioned=True,
+            parameters=(SOURCE,),
             answers={
                 200: Answered("What was done.", {JSON: "SyncResult"}, ("Hookledger-Position",))
             },
-            problems=("revision-rejected", "stalled", "transient"),
+            problems=("not-found", "revision-rejected", "stalled", "transient"),
         ),
         sync_now,
     ),
@@ -98,6 +112,7 @@ ENDPOINTS = (
             other_scopes=("update:sync",),
             body="PlanRequest",
             positioned=True,
+            parameters=(SOURCE,),
             answers={200: Answered("The plan.", {JSON: "Preview"}, ("Hookledger-Position",))},
             problems=("not-found", "revision-rejected", "stalled", "transient"),
         ),

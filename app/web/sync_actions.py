@@ -10,27 +10,27 @@ from app.web.endpoints import JSON, Answered, Endpoint, Inquiry, Operation
 from app.web.formats import json_answer
 from app.web.sync import result_answer
 from app.web.sync_members import source_members
-from app.web.sync_requests import SyncRequest
+from app.web.sync_requests import SOURCE, SyncRequest, source_of
 
 
 async def suspend(inquiry: Inquiry) -> Response:
     """Apply nothing by itself from now on."""
     asked = SyncRequest(inquiry, known=("reason", "until"))
     until, meta = asked.moment("until"), asked.meta()
-    return await _shown(inquiry, await inquiry.services.sync.suspend(until, meta))
+    return await _shown(inquiry, await source_of(inquiry).suspend(until, meta))
 
 
 async def resume(inquiry: Inquiry) -> Response:
     """Follow the branch again."""
     meta = SyncRequest(inquiry, known=("reason",)).meta()
-    return await _shown(inquiry, await inquiry.services.sync.resume(meta))
+    return await _shown(inquiry, await source_of(inquiry).resume(meta))
 
 
 async def approve(inquiry: Inquiry) -> Response:
     """Let the held plan be applied, if it is the one that is named."""
     asked = SyncRequest(inquiry, known=("digest", "reason"))
     digest, meta = asked.text("digest"), asked.meta()
-    return await result_answer(inquiry.services.sync.approve(digest, meta))
+    return await result_answer(inquiry, source_of(inquiry).approve(digest, meta))
 
 
 async def roll_back(inquiry: Inquiry) -> Response:
@@ -38,7 +38,7 @@ async def roll_back(inquiry: Inquiry) -> Response:
     asked = SyncRequest(inquiry, known=("commit", "reason"))
     asked.text("commit")
     commit, meta = asked.ref("commit"), asked.meta()
-    return await result_answer(inquiry.services.sync.roll_back(commit or "", meta))
+    return await result_answer(inquiry, source_of(inquiry).roll_back(commit or "", meta))
 
 
 async def _shown(inquiry: Inquiry, position: Position) -> Response:
@@ -66,8 +66,9 @@ def _operation(
         body=f"{path.capitalize()}Request",
         body_required=True,
         positioned=True,
+        parameters=(SOURCE,),
         answers={200: answered},
-        problems=problems,
+        problems=("not-found", *problems),
     )
 
 
@@ -117,7 +118,6 @@ ENDPOINTS = (
             "What is in force and the branch's tip are skipped; the next new commit is applied.",
             _RESULT,
             "conflict",
-            "not-found",
             *_RUN,
         ),
         roll_back,

@@ -12,11 +12,19 @@ from app.application.envelopes import parse_json
 from app.domain.aggregates import Meta
 from app.domain.errors import Problem, Rejected
 from app.web.endpoints import Inquiry
-from app.web.parameters import read_moment
+from app.web.parameters import read_moment, text
+from app.web.services import SourceDesk
 
 REF = re.compile(r"(?!-)[^\x00-\x20\x7f]{1,255}\Z")
 """Nothing that a program could take for an option; whether it exists, the repository knows."""
 _MAX_REASON = 500
+
+SOURCE = text("source", "Id of the source; needed where there are several.")
+
+
+def source_of(inquiry: Inquiry) -> SourceDesk:
+    """Return the source that is asked about by the parameter ``SOURCE``."""
+    return inquiry.services.sync.one(inquiry.values[SOURCE.name])
 
 
 class SyncRequest:

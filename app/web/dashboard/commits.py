@@ -11,7 +11,7 @@ from app.application.status import SourceStatus
 from app.application.views import AuditQuery
 from app.domain.errors import NotFound, Problem, Rejected
 from app.web.dashboard.pages import Page, Visit
-from app.web.dashboard.sync_page import SECTION
+from app.web.dashboard.sync_page import SECTION, source_of
 from app.web.dashboard.wording import matters, told
 from app.web.parameters import CURSOR
 from app.web.sync_requests import REF
@@ -67,11 +67,14 @@ async def plan(visit: Visit) -> Response:
     if ref and not REF.match(ref):
         problem = Problem("must be a branch, a tag, a commit or `pull/<number>/head`", key="ref")
         raise Rejected("There is nothing of that name to plan.", problems=[problem])
+    source = source_of(visit)
     try:
-        preview = await visit.services.sync.preview(ref or None)
+        preview = await source.preview(ref or None)
     except Rejected as refusal:
-        return visit.render("plan.html", status=422, ref=ref, refusal=refusal, preview=None)
-    return visit.render("plan.html", ref=ref, refusal=None, preview=preview)
+        return visit.render(
+            "plan.html", status=422, source=source.id, ref=ref, refusal=refusal, preview=None
+        )
+    return visit.render("plan.html", source=source.id, ref=ref, refusal=None, preview=preview)
 
 
 def _source(visit: Visit) -> SourceStatus:

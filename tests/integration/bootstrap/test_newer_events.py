@@ -53,13 +53,14 @@ def a_client(client_id: str) -> Client:
 
 
 def checks_of(storage: Storage, prover: Any) -> dict[str, Any]:
-    row = SimpleNamespace(applied=None)
+    row = SimpleNamespace(applied="c" * 40)
     table = SimpleNamespace(sources={"default": row})
     hooks = SimpleNamespace(table=table, state=storage.hooks.state)
     engine = SimpleNamespace(
         storage=SimpleNamespace(hooks=hooks, followers=storage.followers),
-        source=SimpleNamespace(id="default"),
-        watcher=SimpleNamespace(status=SimpleNamespace(last_error=None)),
+        sources=SimpleNamespace(
+            all=[SimpleNamespace(id="default")], label=lambda name, _source: name
+        ),
     )
     found = readiness(cast("Any", engine), prover, ())
     assert not found.ready

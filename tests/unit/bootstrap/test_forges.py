@@ -15,11 +15,11 @@ from config.settings import SettingsError, load_settings
 @pytest.mark.parametrize("mode", ["head", "range"])
 def test_demanding_signatures_without_a_key_stops_the_start(mode: str) -> None:
     with pytest.raises(Stalled, match="no key is configured"):
-        signature_check(load_settings(verify=mode))
+        signature_check(load_settings(verify=mode).followed["default"])
 
 
 def test_nothing_is_demanded_unless_it_is_configured() -> None:
-    assert signature_check(load_settings()) is not None
+    assert signature_check(load_settings().followed["default"]) is not None
 
 
 def test_secrets_of_webhooks_come_from_settings_and_file_and_are_read_anew(tmp_path: Path) -> None:

@@ -295,3 +295,44 @@ def test_a_trigger_that_others_hooks_need_cannot_be_removed() -> None:
     with pytest.raises(Rejected, match="applied") as refusal:
         plan(replace(state(), triggers=()), [foreign], owner=OWNER, triggers=[known(ORDER)])
     assert "theirs" in refusal.value.problems[0].message
+
+
+def test_a_name_of_another_source_is_refused_and_both_owners_are_named() -> None:
+    theirs = active(wanted("a"), owner="source:other")
+    with pytest.raises(Rejected, match="owned by `source:other`, so `source:default` cannot"):
+        plan(state(wanted("a")), [theirs], owner=OWNER)
+
+
+def test_a_trigger_that_another_source_answers_is_not_taken_from_it() -> None:
+    theirs = active(wanted("theirs", enabled=True), enabled=True, owner="source:other")
+    with pytest.raises(Rejected) as refusal:
+        plan(state(wanted("mine", enabled=True)), [theirs], owner=OWNER)
+    (problem,) = refusal.value.problems
+    assert (problem.file, problem.key) == ("hooks/pre-user-registration/mine/hook.toml", "enabled")
+    assert "runs `theirs` of `source:other`, so `source:default`" in problem.message
+
+
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        active(wanted("theirs"), owner="source:other"),
+        active(wanted("theirs", enabled=True), enabled=True, owner="api"),
+    ],
+)
+def test_a_trigger_that_no_other_source_answers_is_free(theirs: ActiveHook) -> None:
+    planned = plan(state(wanted("mine", enabled=True)), [theirs], owner=OWNER)
+    assert kinds(planned) == [("create", "mine"), ("enable", "mine")]
+
+
+def test_a_hook_that_an_operator_stopped_does_not_dispute_its_trigger() -> None:
+    mine = active(wanted("mine", enabled=True), break_glass=True)
+    theirs = active(wanted("theirs", enabled=True), enabled=True, owner="source:other")
+    assert plan(state(wanted("mine", enabled=True)), [mine, theirs], owner=OWNER).changes == ()
+
+
+def test_hooks_of_several_sources_run_in_one_chain() -> None:
+    chain = ActiveTrigger("pre-user-registration", "source:other", '{"mode": "chain"}')
+    theirs = active(wanted("theirs", enabled=True), enabled=True, owner="source:other")
+    desired = state(wanted("mine", enabled=True))
+    planned = plan(desired, [theirs], owner=OWNER, triggers=[chain])
+    assert kinds(planned) == [("create", "mine"), ("enable", "mine")]

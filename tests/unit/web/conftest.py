@@ -374,8 +374,18 @@ class FakeGitOps:
     acts: list[tuple[Any, ...]] = field(default_factory=list)
     """What was done, by whom: the name of the act, its argument, and the meta."""
 
+    id: str = "default"
+
     def statuses(self) -> Sequence[SourceStatus]:
         return self.known
+
+    def one(self, source: str | None) -> FakeGitOps:
+        if source not in (None, self.id):
+            raise NotFound(f"No source `{source}` is followed.")
+        return self
+
+    def status(self) -> SourceStatus:
+        return self.known[0]
 
     async def sync(self) -> SyncResult:
         self.runs += 1

@@ -22,6 +22,23 @@ BAD = Rejected(
 )
 
 
+def status(source: str) -> SourceStatus:
+    return SourceStatus(
+        id=source,
+        location="/srv/repository",
+        branch="main",
+        path="",
+        state=SyncState.SYNCED,
+        reason="It is.",
+        since=NOW,
+        applied="c" * 40,
+        tip="c" * 40,
+        checked_at=NOW,
+        problems=(),
+        position=Position(7),
+    )
+
+
 def test_a_source_is_shown_with_the_problems_of_the_refused_commit(site: Any) -> None:
     problem = {"message": "m", "file": "hooks/a/hook.py", "line": 3, "key": None}
     site.gitops.known = [
@@ -139,3 +156,33 @@ def test_syncing_takes_no_ref(site: Any) -> None:
     assert answer.status_code == 400
     assert answer.json()["problems"][0]["key"] == "ref"
     assert site.gitops.runs == 0
+
+
+def test_one_of_several_sources_is_shown_when_it_is_named(site: Any) -> None:
+    site.gitops.known = [status("default"), status("payments")]
+    assert [each["id"] for each in site.get("/v1/sync").json()["sources"]] == [
+        "default",
+        "payments",
+    ]
+    (shown,) = site.get("/v1/sync?source=payments").json()["sources"]
+    assert shown["id"] == "payments"
+    assert site.get("/v1/sync?source=other").status_code == 404
+
+
+def test_a_sync_or_plan_of_a_source_that_is_not_followed_is_not_found(site: Any) -> None:
+    assert site.post("/v1/sync?source=other").status_code == 404
+    assert site.post("/v1/sync/plan?source=other").status_code == 404
+    assert (site.gitops.runs, site.gitops.asked) == (0, [])
+    assert site.post("/v1/sync?source=default").status_code == 200
+
+
+def test_a_source_that_must_be_named_is_no_refused_commit(
+    site: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def several(source: str | None) -> Any:
+        raise Rejected("There are several.", problems=[Problem("name one", key="source")])
+
+    monkeypatch.setattr(site.gitops, "one", several)
+    for path in ("/v1/sync", "/v1/sync/plan"):
+        answer = site.post(path)
+        assert (answer.status_code, answer.json()["type"]) == (400, "/problems/rejected")

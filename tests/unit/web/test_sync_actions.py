@@ -165,3 +165,21 @@ def test_whoever_may_sync_may_plan_but_not_approve(site: Any) -> None:
     site.let_in("hlt_sync", "update:sync")
     assert site.post("/v1/sync/plan", token="hlt_sync").status_code == 200
     assert site.post("/v1/sync/approve", b"{}", token="hlt_sync").status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("act", "body"),
+    [
+        ("suspend", {}),
+        ("resume", {}),
+        ("approve", {"digest": DIGEST}),
+        ("rollback", {"commit": "4be1c09"}),
+    ],
+)
+def test_an_act_on_a_source_that_is_not_followed_does_nothing(
+    site: Any, act: str, body: dict[str, str]
+) -> None:
+    assert send(site, f"{act}?source=other", reason="x", **body).status_code == 404
+    assert site.gitops.acts == []
+    assert send(site, f"{act}?source=default", reason="x", **body).status_code == 200
+    assert len(site.gitops.acts) == 1
