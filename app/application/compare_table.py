@@ -82,7 +82,14 @@ async def _compare(stages: SyncStages) -> Drift:
 def _holds(stages: SyncStages, decision: Decision) -> tuple[Hold, ...]:
     """Ask the guards against loss; neither the hour nor an approval matters to what was applied."""
     policy = replace(stages.source.policy, windows=(), approval=Approval.AUTOMATIC)
-    return holds_of(decision.plan, decision.owned, policy, forced=False, now=stages.clock())
+    return holds_of(
+        decision.plan,
+        decision.owned,
+        policy,
+        owned=decision.count_owned,
+        forced=False,
+        now=stages.clock(),
+    )
 
 
 def _to_heal(stages: SyncStages, decision: Decision, now: datetime) -> tuple[Change, ...]:

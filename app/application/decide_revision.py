@@ -11,8 +11,8 @@ import anyio.to_thread
 from app.application.install_packages import install_for
 from app.application.ports import Clock, Packages, Runner, Vault
 from app.application.revisions import (
-    active_hook,
     active_triggers,
+    compared_hooks,
     desired_contract,
     scripts_to_check,
 )
@@ -36,7 +36,12 @@ class Decision:
     plan: Plan
     table: ActiveTable
     owned: tuple[ActiveHook, ...]
-    """The hooks that the source owns now."""
+    """The hooks of the source that were compared; the plan changes no others."""
+    owner: str
+
+    def count_owned(self) -> int:
+        """Return how many hooks the source owns now; looks at all there are."""
+        return sum(row.owner == self.owner for row in self.table.hooks.values())
 
 
 class RevisionDecider:
@@ -111,9 +116,8 @@ class RevisionDecider:
         return decision
 
     def _plan(self, desired: DesiredState, table: ActiveTable) -> tuple[Decision, list[Problem]]:
-        now = self._clock()
-        active = [active_hook(row, now) for row in table.hooks.values()]
         owner = self._source.owner
+        active = compared_hooks(desired, table, owner, self._clock())
         owned = tuple(hook for hook in active if hook.owner == owner)
         problems: list[Problem] = []
         try:
@@ -121,7 +125,7 @@ class RevisionDecider:
         except Rejected as refusal:
             problems += refusal.problems
             planned = Plan(desired.commit, desired.tree, ())
-        return Decision(desired, planned, table, owned), problems
+        return Decision(desired, planned, table, owned, owner), problems
 
     def _verified(self, table: ActiveTable) -> CommitSha | None:
         """Return the commit up to which signatures were judged: the one that is in force."""

@@ -26,5 +26,5 @@ def override_ends(table: ActiveTable, owner: str) -> Mapping[str, datetime]:
     return {
         row.id: row.override.until
         for row in table.hooks.values()
-        if row.owner == owner and row.override is not None and row.override.until is not None
+        if row.override is not None and row.override.until is not None and row.owner == owner
     }

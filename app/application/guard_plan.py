@@ -33,7 +33,14 @@ class PlanGuard:
                 "rewritten history; commit on top of that one"
             )
             raise Rejected(f"Commit {planned.commit[:12]} is refused.", problems=[problem])
-        return holds_of(planned, decision.owned, policy, forced=forced, now=self._clock())
+        return holds_of(
+            planned,
+            decision.owned,
+            policy,
+            owned=decision.count_owned,
+            forced=forced,
+            now=self._clock(),
+        )
 
     async def _is_forced(self, commit: CommitSha, applied: SourceRow | None) -> bool:
         """Tell whether the branch was rewritten: another place or branch is another history."""

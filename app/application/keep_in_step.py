@@ -46,16 +46,18 @@ class StepKeeper:
         looked, decided = _LONG_AGO, self._decisions()
         compare_at = self._clock() + every
         while True:
-            await self._wait_until(min((compare_at, *self._moments_after(looked))))
+            moments = self._moments_after(looked)
+            await self._wait_until(min((compare_at, *moments)))
             now = self._clock()
-            came = any(moment <= now for moment in self._moments_after(looked))
+            came = any(moment <= now for moment in moments)
             if came or now >= compare_at:
                 await self._compare_safely()
                 compare_at = self._clock() + every
             before, decided = decided, self._decisions()
             if came or decided != before:
                 self._hint()
-            looked = now
+            if came:
+                looked = now
 
     async def _compare_safely(self) -> None:
         try:

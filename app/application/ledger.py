@@ -38,6 +38,8 @@ class Ledger(Application[str]):
 
     def __init__(self, env: Mapping[str, str]) -> None:
         self._wakers: list[Callable[[], None]] = []
+        # The library copies what it has cached without holding its lock: it could be half renewed.
+        self._loading = threading.Lock()
         super().__init__(env)
 
     def construct_env(self, name: str, env: EnvType | None = None) -> Environment:
@@ -55,7 +57,8 @@ class Ledger(Application[str]):
     def find(self, aggregate_class: type[A], aggregate_id: str) -> A | None:
         """Load an aggregate as it is now; None if it has no events."""
         try:
-            found: Root = self.repository.get(aggregate_id)
+            with self._loading:
+                found: Root = self.repository.get(aggregate_id)
         except AggregateNotFoundError:
             return None
         if not isinstance(found, aggregate_class):

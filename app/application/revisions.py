@@ -31,6 +31,45 @@ def _same_script(row: HookRow, hook: DesiredHook) -> bool:
     return (row.language, row.script, row.trigger) == (hook.language, hook.script, hook.trigger)
 
 
+def compared_hooks(
+    desired: DesiredState, table: ActiveTable, owner: str, now: datetime
+) -> tuple[ActiveHook, ...]:
+    """Pick the hooks that a plan of ``owner`` compares: for a difference, those it may concern.
+
+    Hooks that only change are found by name, so that a commit to one costs the same beside ten
+    thousand others; all are looked at for folders that come and go, and for triggers that get
+    another hook.
+    """
+    if desired.complete or desired.triggers is not None:
+        return tuple(active_hook(row, now) for row in table.hooks.values())
+    rows = {row.id: row for hook in desired.hooks if (row := table.find_hook(hook.name))}
+    known = {row.name: row for row in rows.values() if row.owner == owner}
+    paths = desired.removed | {
+        hook.path
+        for hook in desired.hooks
+        if hook.name not in known or known[hook.name].path != hook.path
+    }
+    triggers = {hook.trigger for hook in desired.hooks if hook.enabled}
+    for trigger in triggers:
+        rows |= {row.id: row for row in table.active_hooks(trigger)}
+    contested = {
+        hook.trigger
+        for hook in desired.hooks
+        if hook.enabled and not (hook.name in known and _wants(known[hook.name], hook.trigger))
+    }
+    if paths or contested:
+        rows |= {
+            row.id: row
+            for row in table.hooks.values()
+            if row.path in paths or (row.trigger in contested and row.settings["enabled"])
+        }
+    return tuple(active_hook(row, now) for row in rows.values())
+
+
+def _wants(row: HookRow, trigger: str) -> bool:
+    return bool(row.trigger == trigger and row.settings["enabled"])
+
+
 def active_hook(row: HookRow, now: datetime) -> ActiveHook:
     """Say of a row what a plan compares; an override whose time is over counts no more."""
     until = row.override.until if row.override is not None else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -46,17 +46,23 @@ class Hold:
 
 
 def holds_of(
-    plan: Plan, active: Collection[ActiveHook], policy: SyncPolicy, *, forced: bool, now: datetime
+    plan: Plan,
+    active: Collection[ActiveHook],
+    policy: SyncPolicy,
+    *,
+    owned: Callable[[], int],
+    forced: bool,
+    now: datetime,
 ) -> tuple[Hold, ...]:
     """Return every guard that holds ``plan``; a plan that changes nothing is never held.
 
-    ``active`` are the hooks that the source owns now; ``forced`` says that the applied commit is no
-    ancestor of the plan's.
+    ``active`` are at least those hooks of the source that the plan retires, ``owned`` counts all
+    that it has now; ``forced`` says that the applied commit is no ancestor of the plan's.
     """
     if not plan.changes:
         return ()
     return (
-        *_deletions(plan, active, policy),
+        *_deletions(plan, owned, policy),
         *_confirmations(plan, active),
         *_force_push(plan, policy, forced=forced),
         *_window(policy, now),
@@ -64,17 +70,18 @@ def holds_of(
     )
 
 
-def _deletions(plan: Plan, active: Collection[ActiveHook], policy: SyncPolicy) -> Iterator[Hold]:
-    retired, owned = plan.counts[ChangeKind.RETIRE], len(active)
+def _deletions(plan: Plan, owned: Callable[[], int], policy: SyncPolicy) -> Iterator[Hold]:
+    retired = plan.counts[ChangeKind.RETIRE]
     if not retired:
         return
-    if not policy.allow_empty and retired == owned and not plan.counts[ChangeKind.CREATE]:
-        yield Hold(Guard.EMPTY, f"it would retire every hook of this source ({owned})")
-    allowed = policy.deletions_allowed(owned)
+    present = owned()
+    if not policy.allow_empty and retired == present and not plan.counts[ChangeKind.CREATE]:
+        yield Hold(Guard.EMPTY, f"it would retire every hook of this source ({present})")
+    allowed = policy.deletions_allowed(present)
     if retired > allowed:
         yield Hold(
             Guard.DELETIONS,
-            f"it would retire {retired} of {owned} hooks; at most {allowed} go by themselves",
+            f"it would retire {retired} of {present} hooks; at most {allowed} go by themselves",
         )
 
 

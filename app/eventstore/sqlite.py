@@ -99,7 +99,8 @@ def sqlite_environment(path: str | Path) -> dict[str, str]:
         "APPLICATION_RECORDER_TOPIC": "",
         "TRACKING_RECORDER_TOPIC": "",
         "PROCESS_RECORDER_TOPIC": "",
-        "AGGREGATE_CACHE_MAXSIZE": "",
+        # What was loaded before is read on from there: a source has an event of each commit.
+        "AGGREGATE_CACHE_MAXSIZE": "256",
         "AGGREGATE_CACHE_FASTFORWARD": "y",
         "AGGREGATE_CACHE_FASTFORWARD_SKIPPING": "n",
         "DEEPCOPY_FROM_AGGREGATE_CACHE": "y",

@@ -1,4 +1,4 @@
-"""Run every benchmark and write ``docs/benchmarks.md``; ``--sample`` runs a little and writes none."""
+"""Run every benchmark and write ``docs/benchmarks.md``; ``--sample`` and ``--only`` write none."""
 
 from __future__ import annotations
 
@@ -8,25 +8,26 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 from rich.console import Console
 
 from tests.benchmarks import (
     deployment,
+    event_log,
     following,
+    history,
     peers,
     report,
+    scale,
     throughput,
     transparency,
     workers,
 )
 
 REPORT = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
-
-T = TypeVar("T")
 
 _CONSOLE = Console(stderr=True)
 
@@ -35,35 +36,75 @@ def main() -> int:
     """Measure and report; the exit code says whether everything answered."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--sample", action="store_true", help="a minute of it, printed only")
-    sample: bool = parser.parse_args().sample
+    parser.add_argument(
+        "--only", action="append", choices=SECTIONS, help="this section, printed only; repeatable"
+    )
+    asked = parser.parse_args()
     if not _load_generator():
         _CONSOLE.print("wrk is missing: install Debian's package `wrk` and run this again.")
         return 1
-    few = {"connections": (16,), "rounds": 2, "seconds": 1}
-    comparisons = _with("invocations", lambda: throughput.measure(**(few if sample else {})))  # type: ignore[arg-type]
-    fewer = {"hooks": 20, "blocks": 4, "starts": 5, "kills": 1}
-    figures = _with("workers", lambda: workers.measure(**(fewer if sample else {})))
-    text = [
-        report.head(platform_of_this_run()),
-        report.throughput(comparisons),
-        report.workers(figures),
-        report.history(
-            _with("history", lambda: transparency.measure(20_000 if sample else 1_000_000))
-        ),
-    ]
-    if not sample:
-        standings, absent = _with("peers", peers.measure)
-        latency = _with("commits, from commit to answer", deployment.measure)
-        followed = _with("invocations while others follow", following.measure)
-        text += [
-            report.peers(standings, absent),
-            report.deployment(latency),
-            report.following(followed),
-        ]
-        REPORT.write_text("".join(text))
-    Console().print("".join(text), markup=False)
-    every = [r for c in comparisons for r in (c.ours, c.echo, c.same)]
-    return 1 if any(r.failures for r in every) else 0
+    wanted = asked.only or (SAMPLE if asked.sample else SECTIONS)
+    text = report.head(platform_of_this_run())
+    for name in wanted:
+        with _CONSOLE.status(f"{name} …"):
+            text += SECTIONS[name](asked.sample)
+    if not (asked.only or asked.sample):
+        REPORT.write_text(text)
+    Console().print(text, markup=False)
+    return 0
+
+
+def _invocations(sample: bool) -> str:
+    few: Mapping[str, Any] = {"connections": (16,), "rounds": 2, "seconds": 1} if sample else {}
+    comparisons = throughput.measure(**few)
+    if any(r.failures for c in comparisons for r in (c.ours, c.echo, c.same)):
+        raise SystemExit("Some answers were no answers; these figures would mean nothing.")
+    return report.throughput(comparisons)
+
+
+def _workers(sample: bool) -> str:
+    few = {"hooks": 20, "blocks": 4, "starts": 5, "kills": 1}
+    return report.workers(workers.measure(**(few if sample else {})))
+
+
+def _history(sample: bool) -> str:
+    return report.history(transparency.measure(20_000 if sample else 1_000_000))
+
+
+def _past(sample: bool) -> str:
+    events, questions = (20_000, 20) if sample else (1_000_000, 500)
+    times = history.measure(event_log.generate, events=events, questions=questions)
+    return history.report(times, events)
+
+
+def _peers(_: bool) -> str:
+    return report.peers(*peers.measure())
+
+
+def _deployment(_: bool) -> str:
+    return report.deployment(deployment.measure())
+
+
+def _scale(sample: bool) -> str:
+    return report.scale(scale.measure((10, 100), 5) if sample else scale.measure())
+
+
+def _following(_: bool) -> str:
+    return report.following(following.measure())
+
+
+SECTIONS: Mapping[str, Callable[[bool], str]] = {
+    "invocations": _invocations,
+    "workers": _workers,
+    "history": _history,
+    "past": _past,
+    "peers": _peers,
+    "deployment": _deployment,
+    "scale": _scale,
+    "following": _following,
+}
+"""In the order of the report; each is told whether a sample will do."""
+SAMPLE = ("invocations", "workers", "history", "scale")
 
 
 def platform_of_this_run() -> str:
@@ -72,11 +113,6 @@ def platform_of_this_run() -> str:
         f"{os.cpu_count()} cores, {platform.system()} {platform.release()}, "
         f"Python {platform.python_version()}"
     )
-
-
-def _with(what: str, measure: Callable[[], T]) -> T:
-    with _CONSOLE.status(f"{what} …"):
-        return measure()
 
 
 def _load_generator() -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from tests.benchmarks.deployment import Latency
 from tests.benchmarks.following import Following
 from tests.benchmarks.peers import Standing
+from tests.benchmarks.scale import Scale
 from tests.benchmarks.throughput import Comparison
 from tests.benchmarks.transparency import Measured
 from tests.benchmarks.workers import Figures
@@ -68,6 +69,15 @@ _HISTORY = """
 
 A log of {events:,} events ({megabytes:,.0f} MB) as a busy server writes it, on SQLite. Memory is the
 highest of the whole process.
+
+"""
+
+
+_SCALE = """
+## The size of the repository
+
+Without HTTP: the first sync of a repository with so many hooks, until all are in the table; then
+the branch moves by {commits} commits to one hook, each until it is in the table.
 
 """
 
@@ -191,6 +201,20 @@ def deployment(latency: Latency) -> str:
             )
         ],
     )
+
+
+def scale(figures: Sequence[Scale]) -> str:
+    rows = [
+        (
+            f"{s.hooks:,}",
+            f"{s.first_seconds:.2f} s",
+            f"{s.median_ms:.1f} / {s.p99_ms:.1f} ms",
+            f"**{s.median_ms / figures[0].median_ms:.2f}**",
+        )
+        for s in figures
+    ]
+    heads = ("hooks", "first sync", "ref moved → visible, p50 / p99", "p50 by that of the smallest")
+    return _SCALE.format(commits=figures[0].commits) + _table(heads, rows)
 
 
 def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:

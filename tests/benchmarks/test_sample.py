@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.benchmarks import report, transparency, workers
+from tests.benchmarks import report, scale, transparency, workers
+from tests.benchmarks.__main__ import SAMPLE, SECTIONS
 from tests.benchmarks.deployment import Latency
 from tests.benchmarks.following import Following
 from tests.benchmarks.load import Round, medians, ratio
@@ -31,6 +32,17 @@ def test_the_history_is_measured_and_reported() -> None:
     text = report.history(found)
     assert "A log of 3,000 events" in text
     assert "| rebuild of the Merkle tree |" in text
+
+
+def test_the_size_of_a_repository_is_measured_and_reported() -> None:
+    smaller, larger = scale.measure((2, 20), 2)
+    assert (smaller.hooks, larger.hooks) == (2, 20)
+    assert 0 < smaller.median_ms <= smaller.p99_ms
+    assert "| 20 | " in report.scale([smaller, larger])
+
+
+def test_every_section_can_be_asked_for_alone() -> None:
+    assert set(SAMPLE) < set(SECTIONS)
 
 
 def test_rates_are_compared_round_by_round() -> None:

@@ -55,7 +55,9 @@ def created(name: str = "new") -> Change:
 def guards(
     planned: Plan, owned: list[ActiveHook], policy: SyncPolicy | None = None, forced: bool = False
 ) -> list[str]:
-    found = holds_of(planned, owned, policy or SyncPolicy(), forced=forced, now=NOW)
+    found = holds_of(
+        planned, owned, policy or SyncPolicy(), owned=lambda: len(owned), forced=forced, now=NOW
+    )
     return [str(hold.guard) for hold in found]
 
 
@@ -117,7 +119,7 @@ def test_rewritten_history_closed_windows_and_manual_approval_hold_anything(
 
 def test_a_closed_window_says_when_it_opens() -> None:
     policy = SyncPolicy(windows=(CLOSED,))
-    (hold,) = holds_of(plan_of(created()), hooks(1), policy, forced=False, now=NOW)
+    (hold,) = holds_of(plan_of(created()), hooks(1), policy, owned=lambda: 1, forced=False, now=NOW)
     assert hold.until == NOW + timedelta(hours=2)
     assert "2026-11-23 14:00 UTC" in hold.message
     assert hold.described()["until"] == "2026-11-23T14:00:00+00:00"
