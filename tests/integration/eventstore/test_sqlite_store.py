@@ -13,6 +13,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from eventsourcing.application import LRUCache
 from eventsourcing.persistence import OperationalError
 
 from app.application.ledger import Ledger
@@ -184,7 +185,33 @@ def test_stray_settings_of_the_process_cannot_change_the_store(
 
         (stored,) = ledger.recorder.select_notifications(None, 10)
         assert b'"trigger":"a"' in stored.state
-        assert ledger.repository.cache is not None
+        assert isinstance(ledger.repository.cache, LRUCache)
+
+
+def test_what_another_process_recorded_since_is_in_what_is_loaded_again(path: Path) -> None:
+    with Ledger(sqlite_environment(path)) as here, Ledger(sqlite_environment(path)) as there:
+        with recorded_as(META):
+            here.record(Trigger(trigger="a"))
+            stale = here.find(Trigger, Trigger.create_id("a"))
+            changed = there.find(Trigger, Trigger.create_id("a"))
+            assert stale is not None
+            assert changed is not None
+            changed.enable("01J")
+            there.record(changed)
+        again = here.find(Trigger, Trigger.create_id("a"))
+        assert again is not None
+        assert list(again.enabled) == ["01J"]
+        assert not stale.enabled
+
+
+def test_what_a_command_did_not_record_is_not_in_what_is_loaded_again(ledger: Ledger) -> None:
+    with recorded_as(META):
+        ledger.record(Trigger(trigger="a"))
+        for _ in range(2):
+            found = ledger.find(Trigger, Trigger.create_id("a"))
+            assert found is not None
+            assert not found.enabled
+            found.enable("01J")
 
 
 @pytest.mark.parametrize(
