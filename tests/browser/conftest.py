@@ -81,6 +81,11 @@ class Server:
     def git(self, *arguments: str) -> None:
         subprocess.run(["git", *arguments], cwd=self.repository, check=True, capture_output=True)
 
+    def log(self) -> list[str]:
+        """Return the subjects of the commits, newest first."""
+        done = subprocess.run(["git", "log", "--format=%s"], cwd=self.repository, capture_output=True, text=True, check=True)  # fmt: skip
+        return done.stdout.splitlines()
+
     def commit(self, message: str, author: str = "Ada Author <ada@example.com>") -> None:
         self.git("add", "--all")
         self.git("commit", "--quiet", "--allow-empty", "--author", author, "--message", message)

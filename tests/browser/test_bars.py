@@ -26,6 +26,8 @@ PAGES = [
             f"/hooks/{SAMPLE}/versions/1",
             "/new-hook",
             "/new-hook?trigger=credentials-exchange",
+            "/new-hook?source=default&language=python",
+            "/new-hook?source=default&language=python&trigger=send-phone-message",
             "/access",
             "/sync",
             "/sync/default/commits",

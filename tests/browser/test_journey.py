@@ -99,6 +99,69 @@ def test_the_whole_way(empty_server: Any, visit: Callable[..., Any]) -> None:
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
+def test_a_hook_is_committed_tried_and_changed_in_git(
+    empty_server: Any, visit: Callable[..., Any]
+) -> None:
+    visitor = visit(empty_server)
+    visitor.sign_in()
+    page: Page = visitor.open("/new-hook")
+    page.get_by_role("link", name="Python, in git").click()
+    page.get_by_role("link", name="Post-Change Password").click()
+    expect(page.get_by_role("textbox", name="Script")).to_contain_text("def hook(user, context):")
+
+    # What is wrong is said, with file and line, and nothing is committed.
+    write(page, "Script", "def hook(user context):\n    return {}\n")
+    page.get_by_role("button", name="Commit it").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Name").fill("note-change")
+    dialog.get_by_label("Message").fill("Note changed passwords")
+    dialog.get_by_role("button", name="Commit", exact=True).click()
+    expect(page.get_by_role("alert").first).to_contain_text("note-change/hook.py:1")
+    assert empty_server.log() == ["Start"]
+    visitor.complaints.clear()  # what browsers say of any answer that is 400
+
+    page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+    write(
+        page,
+        "Script",
+        "def hook(user, context):\n    print('noted', user['id'])\n    return {'noted': True}\n",
+    )
+    page.get_by_role("button", name="Run the draft").click()
+    expect(page.get_by_role("region", name="Result").get_by_text("succeeded")).to_be_visible()
+    page.get_by_role("button", name="Commit it").click()
+    dialog.get_by_role("button", name="Commit", exact=True).click()
+    expect(page.get_by_role("heading", name="note-change", level=1)).to_be_visible()
+    expect(page.get_by_text("in force since position")).to_be_visible()
+    assert empty_server.log() == ["Note changed passwords", "Start"]
+
+    # Other files of its folder are committed along; a draft of them outlives a reload.
+    page.get_by_role("link", name="Edit and run").click()
+    page.locator(".cm-editor").first.wait_for()
+    page.get_by_role("textbox", name="hook.toml").fill("enabled = true\ntimeout = 3\n")
+    page.get_by_role("button", name="Commit it").click()
+    dialog.get_by_label("Message").fill("Give it three seconds")
+    dialog.get_by_role("button", name="Commit", exact=True).click()
+    expect(page.get_by_role("alert").first).to_contain_text("note-change/hook.toml:2")
+    visitor.complaints.clear()
+    page.locator(".cm-editor").first.wait_for()
+    changed = 'enabled = true\ntimeout = "3s"\n'
+    page.get_by_role("textbox", name="hook.toml").fill(changed)
+    expect(page.get_by_text("Draft kept in this browser")).to_be_visible()
+    visitor.open("/hooks/note-change/edit")
+    expect(page.get_by_role("textbox", name="hook.toml")).to_have_value(changed)
+    page.get_by_role("button", name="Commit it").click()
+    dialog.get_by_label("Message").fill("Give it three seconds")
+    dialog.get_by_role("button", name="Commit", exact=True).click()
+    expect(page.get_by_text("in force since position")).to_be_visible()
+    hook = empty_server.ask("GET", "/v1/hooks/note-change").json()
+    assert (hook["settings"]["timeout_ms"], hook["enabled"]) == (3000, True)
+
+    # The history says who made the commit that is in force.
+    page.goto(empty_server.address + "/history?hook=note-change")
+    expect(page.get_by_text("“Give it three seconds”").first).to_be_visible()
+    assert empty_server.log()[0] == "Give it three seconds"
+
+
 def test_a_hook_of_git_is_compared_and_secrets_are_set(
     sample_server: Any, visit: Callable[..., Any]
 ) -> None:

@@ -1,18 +1,25 @@
-"""A draft of a hook that git owns becomes a commit of the person who wrote it."""
+"""Drafts of hooks that live in git, or shall, become commits of the person who wrote them."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 
 from starlette.responses import Response
 
 from app.application.commit_files import Author, FileChanges, FileCommitter, Published
+from app.application.contracts import contract_in
 from app.application.views import HookRow
-from app.domain.errors import Conflict
-from app.domain.outcomes import SCRIPT_FILES
+from app.domain.contracts import TriggerContract
+from app.domain.errors import Conflict, HookledgerError, NotFound, Rejected
+from app.domain.outcomes import SCRIPT_FILES, Language
 from app.domain.people import Person
+from app.web.dashboard.editor import show
+from app.web.dashboard.hook_files import changed_files, sent_files, writable_sources
 from app.web.dashboard.hook_lookup import hook_of
 from app.web.dashboard.pages import Page, Visit
+
+LANGUAGES: Mapping[str, Language] = {language: language for language in SCRIPT_FILES}
 
 
 async def commit(visit: Visit) -> Response:
@@ -20,15 +27,76 @@ async def commit(visit: Visit) -> Response:
     hook, form = hook_of(visit), visit.form
     if form.text("digest") != hook.digest:
         raise _changed(hook)
-    committer = _committer(visit, hook)
+    try:
+        published = await _commit(visit, hook)
+    except Rejected as refusal:
+        if visit.by_htmx:
+            raise
+        return show(
+            visit,
+            contract_in(visit.table, hook.trigger),
+            form.text("script"),
+            hook=hook,
+            dependencies=hook.dependencies,
+            files=sent_files(form) or None,
+            error=refusal,
+        )
+    return visit.go(f"/hooks/{hook.name}", _told(published))
+
+
+async def _commit(visit: Visit, hook: HookRow) -> Published:
+    form, committer = visit.form, _committer(visit, hook)
     found = await committer.read(hook.path or "")
     changes = FileChanges(
-        files={_script_of(hook, found.files): form.text("script").replace("\r\n", "\n")},
+        files={
+            _script_of(hook, found.files): form.text("script"),
+            **changed_files(form, hook.path or "", found.files),
+        },
         message=form.required("message", "The commit's message"),
         expected=found.commit,
     )
-    published = await committer.commit(changes, author_of(visit.session.person))
-    return visit.go(f"/hooks/{hook.name}", _told(published))
+    return await committer.commit(changes, author_of(visit.session.person))
+
+
+async def create(visit: Visit) -> Response:
+    """Commit a new hook's folder; what is wrong with it is said beside the draft."""
+    form = visit.form
+    source, language = form.word("source"), LANGUAGES.get(form.text("language"), "node")
+    if source not in writable_sources(visit):
+        raise Conflict(f"`{source[:80]}` is no repository that this server can write to.")
+    contract = contract_in(visit.table, form.word("trigger"))
+    try:
+        published = await _create(visit, contract, source, language)
+    except HookledgerError as error:
+        if visit.by_htmx:
+            raise
+        return show(
+            visit,
+            contract,
+            form.text("script"),
+            language=language,
+            source=source,
+            files=sent_files(form),
+            error=error,
+        )
+    return visit.go(f"/hooks/{form.word('name')}", _told(published))
+
+
+async def _create(
+    visit: Visit, contract: TriggerContract, source: str, language: Language
+) -> Published:
+    form, committer = visit.form, visit.services.committers[source]
+    name = form.required("name", "The hook's name")
+    folder = f"hooks/{contract.id}/{name}"
+    with contextlib.suppress(NotFound):
+        await committer.read(folder)
+        raise Conflict(f"The repository has a folder `{folder}` already; choose another name.")
+    files: dict[str, str | None] = {f"{folder}/{SCRIPT_FILES[language]}": form.text("script")}
+    changes = FileChanges(
+        files=files | changed_files(form, folder, {}),
+        message=form.required("message", "The commit's message"),
+    )
+    return await committer.commit(changes, author_of(visit.session.person))
 
 
 def _told(published: Published) -> str:
@@ -71,6 +139,13 @@ def _changed(hook: HookRow) -> Conflict:
 
 
 PAGES = (
+    Page(
+        path="/new-hook/commit",
+        handle=create,
+        scope="commit:hooks",
+        method="POST",
+        section="/hooks",
+    ),
     Page(
         path="/hooks/{hook}/commit",
         handle=commit,

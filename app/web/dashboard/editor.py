@@ -1,12 +1,14 @@
 """The editor: a draft that lives in the browser, tried in the runner, saved as an event.
 
-A hook that git owns is changed by a commit; its draft can be copied and downloaded, with the name
-of the file to commit.
+A hook that git owns is changed by a commit, with the other files of its folder; a new one is kept
+by this server or committed to a repository, as its author chooses.
 """
 
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from starlette.responses import Response
 
@@ -15,13 +17,14 @@ from app.application.views import HookRow
 from app.domain.contracts import TriggerContract
 from app.domain.drafts import API_LANGUAGE, HookDraft, HookPatch
 from app.domain.errors import Conflict, HookledgerError, NotFound, Problem, Rejected
-from app.domain.outcomes import SCRIPT_FILES
+from app.domain.outcomes import SCRIPT_FILES, Language
+from app.web.dashboard.hook_files import HookFile, files_of, first_files, writable_sources
 from app.web.dashboard.hook_lookup import hook_of, is_ours
 from app.web.dashboard.invocation_page import recorded_of
 from app.web.dashboard.pages import Page, Visit
 from app.web.dashboard.rendering import indented
 from app.web.dashboard.starters import starter
-from app.web.parameters import text
+from app.web.parameters import choice, text
 from app.web.problems import type_of
 
 
@@ -30,7 +33,15 @@ async def edit(visit: Visit) -> Response:
     hook = hook_of(visit)
     contract = contract_in(visit.table, hook.trigger)
     recorded = await _recorded_payload(visit, hook) if visit.values["invocation"] else None
-    return _show(visit, hook, contract, hook.script, hook.dependencies, recorded=recorded)
+    return show(
+        visit,
+        contract,
+        hook.script,
+        hook=hook,
+        dependencies=hook.dependencies,
+        recorded=recorded,
+        files=await files_of(visit, hook),
+    )
 
 
 async def save(visit: Visit) -> Response:
@@ -50,11 +61,30 @@ async def save(visit: Visit) -> Response:
 
 async def new(visit: Visit) -> Response:
     """Show the editor for a hook that does not exist yet."""
-    contracts = {each.id: each for each in contracts_in(visit.table) if _fits(each)}
+    places = writable_sources(visit)
+    source = visit.values["source"]
+    if source is not None and source not in places:
+        raise NotFound(f"There is no source `{source[:80]}` that you may commit to from here.")
+    language = visit.values["language"] or API_LANGUAGE if source else API_LANGUAGE
+    contracts = {each.id: each for each in contracts_in(visit.table) if language in each.languages}
     chosen = contracts.get(visit.values["trigger"] or "")
     if chosen is None:
-        return visit.render("new_hook.html", contracts=list(contracts.values()), table=visit.table)
-    return _show(visit, None, chosen, starter(chosen), {})
+        return visit.render(
+            "new_hook.html",
+            contracts=list(contracts.values()),
+            table=visit.table,
+            places=places,
+            source=source,
+            language=language,
+        )
+    return show(
+        visit,
+        chosen,
+        starter(chosen, language),
+        language=language,
+        source=source,
+        files=first_files(visit, chosen) if source else None,
+    )
 
 
 async def create(visit: Visit) -> Response:
@@ -75,7 +105,7 @@ async def create(visit: Visit) -> Response:
     except HookledgerError as error:
         if visit.by_htmx:
             raise
-        return _show(visit, None, contract, form.text("script"), {}, error)
+        return show(visit, contract, form.text("script"), error=error)
     state = "enabled" if made.enabled else "saved, and not enabled yet"
     return visit.go(f"/hooks/{made.name}", f"`{made.name}` is {state}.")
 
@@ -105,27 +135,30 @@ async def _recorded_payload(visit: Visit, hook: HookRow) -> str:
     return payloads[-1]
 
 
-def _fits(contract: TriggerContract) -> bool:
-    return API_LANGUAGE in contract.languages
-
-
-def _show(
+def show(
     visit: Visit,
-    hook: HookRow | None,
     contract: TriggerContract,
     script: str,
-    dependencies: object,
+    *,
+    hook: HookRow | None = None,
+    language: Language = API_LANGUAGE,
+    source: str | None = None,
+    dependencies: Mapping[str, str] = MappingProxyType({}),
     error: HookledgerError | None = None,
     recorded: str | None = None,
+    files: Sequence[HookFile] | None = None,
 ) -> Response:
-    language = hook.language if hook is not None else API_LANGUAGE
+    """Show the editor: of ``hook``, or of a new one that goes to ``source`` if that is given."""
+    language = hook.language if hook is not None else language
     file = SCRIPT_FILES[language]
     return visit.render(
         "editor.html",
         status=200 if error is None else type_of(error).status,
         hook=hook,
         contract=contract,
-        ours=hook is None or is_ours(hook),
+        ours=source is None if hook is None else is_ours(hook),
+        source=source,
+        files=files,
         script=script,
         language=language,
         dependencies=dependencies,
@@ -145,7 +178,11 @@ PAGES = (
         handle=new,
         scope="create:hooks",
         section=_SECTION,
-        parameters=(text("trigger", "What it is for."),),
+        parameters=(
+            text("trigger", "What it is for."),
+            text("source", "Repository to commit it to; without, this server keeps it."),
+            choice("language", "What it is written in.", tuple(SCRIPT_FILES)),
+        ),
     ),
     Page(path="/new-hook", handle=create, scope="create:hooks", method="POST", section=_SECTION),
     Page(

@@ -35,8 +35,37 @@ _ANY = """\
   cb(null, {});"""
 
 
-def starter(contract: TriggerContract) -> str:
-    """Return a script in JavaScript that the trigger can run."""
+_PYTHON_BODIES: Mapping[str, str] = {
+    "pre-user-registration": """\
+    # Refuse a sign-up:
+    #   from hookledger import PreUserRegistrationError
+    #   raise PreUserRegistrationError("shown in logs", "shown to the user")
+    # Or let it pass, with metadata for the new user:
+    return {"user": {"app_metadata": {"source": "hook"}}}""",
+    "post-user-registration": """\
+    # The user exists already; nothing that is returned here changes it.
+    context.log.info("welcome %s", user.get("email"))""",
+    "post-change-password": """\
+    # The password is changed already; nothing that is returned here changes it.
+    context.log.info("password changed for %s", user.get("email"))""",
+    "credentials-exchange": """\
+    # Claims of your own need a name that is an address of yours; scopes may be taken away.
+    plan = (client.get("metadata") or {}).get("plan")
+    return {"scope": scope, "https://example.com/claims/plan": plan}""",
+    "send-phone-message": """\
+    # Hand the text over to whoever sends it; secrets hold what lets you in there.
+    context.log.info("to %s", recipient)""",
+}
+_ANY_PYTHON = """\
+    # What is returned here is what the caller gets.
+    return {}"""
+
+
+def starter(contract: TriggerContract, language: str) -> str:
+    """Return a script (`python` or `node`) that the trigger can run."""
+    if language == "python":
+        body = _PYTHON_BODIES.get(contract.id, _ANY_PYTHON)
+        return f"def hook({', '.join(contract.parameters)}):\n{body}\n"
     parameters = ", ".join((*contract.parameters, "cb"))
     body = _BODIES.get(contract.id, _ANY)
     return f"module.exports = function ({parameters}) {{\n{body}\n}};\n"

@@ -8,6 +8,9 @@ export function keepDraft(form, views) {
   const key = `hookledger.draft.${form.dataset.editor}`;
   const original = form.elements.script.value;
   const digest = form.elements.digest?.value ?? "";
+  // Files beside the script are plain fields; those that differ are kept too.
+  const files = [...form.querySelectorAll("[data-file]")];
+  const changedFiles = () => Object.fromEntries(files.filter((area) => area.value !== area.defaultValue).map((area) => [area.name, area.value]));
   const state = form.querySelector("[data-draft-state]");
   const forget = form.querySelector("[data-forget]");
   let timer;
@@ -15,9 +18,10 @@ export function keepDraft(form, views) {
   const say = (text, kept) => { state.textContent = text; forget.hidden = !kept; };
   const store = () => {
     const script = form.elements.script.value;
-    if (script === original) { localStorage.removeItem(key); say("", false); return; }
+    const others = changedFiles();
+    if (script === original && !Object.keys(others).length) { localStorage.removeItem(key); say("", false); return; }
     try {
-      localStorage.setItem(key, JSON.stringify({ script, digest, at: Date.now() }));
+      localStorage.setItem(key, JSON.stringify({ script, files: others, digest, at: Date.now() }));
       say("Draft kept in this browser", true);
     } catch {
       say("This browser cannot keep the draft", true);
@@ -25,21 +29,28 @@ export function keepDraft(form, views) {
   };
 
   const kept = read(key);
-  if (kept && kept.script !== original) {
+  if (kept && (kept.script !== original || Object.keys(kept.files ?? {}).length)) {
     replaceAll(views.script, kept.script);
+    for (const area of files) if (area.name in (kept.files ?? {})) area.value = kept.files[area.name];
     say(kept.digest === digest ? "Draft kept in this browser" : "Your draft is of an older version", true);
     clearTimeout(timer);
   }
   forget.addEventListener("click", () => {
     replaceAll(views.script, original);
+    for (const area of files) area.value = area.defaultValue;
     clearTimeout(timer);
     localStorage.removeItem(key);
     say("", false);
   });
+  const later = () => { timer = undefined; store(); };
+  const changed = () => { clearTimeout(timer); timer = setTimeout(later, WAIT); };
+  // Whoever leaves within that time loses nothing.
+  addEventListener("pagehide", () => { if (timer) { clearTimeout(timer); later(); } });
+  for (const area of files) area.addEventListener("input", changed);
   return {
-    changed() { clearTimeout(timer); timer = setTimeout(store, WAIT); },
+    changed,
     // The draft goes when the server has taken it, which the page that follows knows (main.js).
-    saved() { clearTimeout(timer); store(); sessionStorage.setItem("hookledger.saved", key); },
+    saved() { clearTimeout(timer); timer = undefined; store(); sessionStorage.setItem("hookledger.saved", key); },
   };
 }
 
