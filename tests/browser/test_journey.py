@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from typing import Any
 
 from playwright.sync_api import Page, expect
+
+from app.domain.trigger_catalogue import CONTRACTS
 
 
 def write(page: Page, place: str, text: str) -> None:
@@ -128,6 +131,19 @@ def test_a_hook_is_committed_tried_and_changed_in_git(
     )
     page.get_by_role("button", name="Run the draft").click()
     expect(page.get_by_role("region", name="Result").get_by_text("succeeded")).to_be_visible()
+
+    # A fixture is tried against the draft, and committed with it.
+    page.get_by_text("Add a file").click()
+    page.get_by_label("Path").fill("fixtures/notes-it.json")
+    payload = CONTRACTS["post-change-password"].example
+    wrong = json.dumps({"payload": payload, "expect": {"result": {"noted": False}}})
+    page.get_by_label("Content").fill(wrong)
+    page.get_by_role("button", name="Run the fixtures").click()
+    expect(page.get_by_text("1 of 1 fixture failed")).to_be_visible()
+    expect(page.get_by_text("result: expected")).to_be_visible()
+    page.get_by_label("Content").fill(wrong.replace('"noted": false', '"noted": true'))
+    page.get_by_role("button", name="Run the fixtures").click()
+    expect(page.get_by_text("1 fixture passed")).to_be_visible()
     page.get_by_role("button", name="Commit it").click()
     dialog.get_by_role("button", name="Commit", exact=True).click()
     expect(page.get_by_role("heading", name="note-change", level=1)).to_be_visible()

@@ -28,7 +28,7 @@ async def run(visit: Visit) -> Response:
         if form.word("hook") and form.checked("saved"):
             result = await _saved(visit, payload)
         else:
-            result = await visit.services.drafts.run_draft(_draft(visit, payload))
+            result = await visit.services.drafts.run_draft(draft_of(visit, payload))
     except Rejected as refusal:
         return visit.render("run_refused.html", refusal=refusal)
     return visit.render("run_result.html", **_shown(result))
@@ -41,8 +41,8 @@ async def _saved(visit: Visit, payload: Any) -> DraftResult:
     return await visit.services.drafts.run_saved(named, payload, {})
 
 
-def _draft(visit: Visit, payload: Any) -> Draft:
-    """Make the draft; it may call what the hook's manifest lists, and has only the secrets given.
+def draft_of(visit: Visit, payload: Any) -> Draft:
+    """Make the form's draft; it may call what the manifest lists, and has the secrets given only.
 
     The saved secrets are for the saved script alone: any other could send them elsewhere.
     """
