@@ -50,7 +50,7 @@ def main() -> int:
             text += SECTIONS[name](asked.sample)
     if not (asked.only or asked.sample):
         REPORT.write_text(text)
-    Console().print(text, markup=False)
+    Console().print(text, markup=False, soft_wrap=True)
     return 0
 
 
