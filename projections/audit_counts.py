@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from app.application.views import AuditRow, CountBy, Counts
 from app.domain.revisions import Position
 from projections.audit_marks import read_values
-from projections.audit_query import Conditions, sortable
+from projections.audit_query import Conditions
 from projections.audit_search import Search, bits_of_positions, windows
 from projections.views import Session, Tables
 
@@ -25,9 +25,11 @@ DEFINITION = (
 )
 
 
-def add_counts(session: Session, tables: Tables, rows: Iterable[AuditRow]) -> None:
-    """Count rows into the days and types they are of."""
-    fresh = Counter((sortable(row.at)[:10], row.type) for row in rows)
+def add_counts(
+    session: Session, tables: Tables, rows: Iterable[AuditRow], moments: Iterable[str]
+) -> None:
+    """Count rows into the days and types they are of; ``moments`` are ``sortable``."""
+    fresh = Counter((at[:10], row.type) for row, at in zip(rows, moments, strict=True))
     session.run_many(tables.sql(_ADD), [(*key, number) for key, number in fresh.items()])
 
 

@@ -90,8 +90,12 @@ def _signer(meta: Mapping[str, Any]) -> Mapping[str, str] | None:
     return {key: value for key, value in known.items() if isinstance(value, str)} or None
 
 
-def searchable(row: AuditRow) -> str:
-    """Return the text in which a row is found by words."""
+def searchable(row: AuditRow, data: str | None = None) -> str:
+    """Return the text in which a row is found by words; ``data`` is its data as JSON, if known.
+
+    That serves as it is unless it holds escapes, or nothing where a member has no value: marks
+    between words are no words.
+    """
     columns = (
         row.type,
         row.actor,
@@ -105,7 +109,10 @@ def searchable(row: AuditRow) -> str:
         row.correlation_id,
         *(row.signer or {}).values(),
     )
-    return "\n".join((*(column for column in columns if column), *_words(row.data)))
+    head = "\n".join([column for column in columns if column])
+    if data is not None and "\\" not in data and "null" not in data:
+        return f"{head}\n{data}"
+    return "\n".join((head, *_words(row.data)))
 
 
 def _hook_and_trigger(fact: Recorded, label: Label | None) -> tuple[str | None, str | None]:

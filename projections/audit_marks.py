@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import struct
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from app.application.views import AuditRow
-from projections.audit_query import Interval, Term, sortable
+from projections.audit_query import Interval, Term
 from projections.views import Database, Session, Tables
 
 CHUNK = 4096
@@ -35,18 +35,24 @@ def definitions(database: Database) -> tuple[str, ...]:
     return (_MARKS % (database.bytes_type, database.clustered), _SPANS)
 
 
-def add_marks(session: Session, tables: Tables, rows: Iterable[AuditRow]) -> None:
-    """Mark rows whose positions follow those marked before."""
+def add_marks(
+    session: Session, tables: Tables, rows: Sequence[AuditRow], moments: Sequence[str]
+) -> None:
+    """Mark rows whose positions follow those marked before; ``moments`` are ``sortable``."""
     fresh: dict[tuple[str, str, int], list[int]] = defaultdict(list)
     spans: dict[int, list[str]] = defaultdict(list)
-    for row in rows:
+    for row, moment in zip(rows, moments, strict=True):
         chunk, offset = divmod(row.position, CHUNK)
-        spans[chunk].append(sortable(row.at))
-        for field, value in _marked(row):
+        spans[chunk].append(moment)
+        for field, value in _marked(row, moment[:10]):
             fresh[field, value, chunk].append(offset)
+    begun = {chunk for chunk in spans if session.rows(tables.sql(_BEGUN), chunk)}
     session.run_many(
         tables.sql(_PUT),
-        [(*key, _joined(_stored(session, tables, key), offsets)) for key, offsets in fresh.items()],
+        [
+            (*key, _joined(_stored(session, tables, key) if key[2] in begun else b"", offsets))
+            for key, offsets in fresh.items()
+        ],
     )
     session.run_many(tables.sql(_SPAN), [(chunk, min(at), max(at)) for chunk, at in spans.items()])
 
@@ -115,7 +121,7 @@ def positions_in(chunk: int, bits: int, *, descending: bool) -> Iterator[int]:
         yield base + offset
 
 
-def _marked(row: AuditRow) -> Iterator[tuple[str, str]]:
+def _marked(row: AuditRow, day: str) -> Iterator[tuple[str, str]]:
     yield "", ""
     signer: Mapping[str, Any] = row.signer or {}
     for field, value in (
@@ -127,7 +133,7 @@ def _marked(row: AuditRow) -> Iterator[tuple[str, str]]:
         ("trigger", row.trigger),
         ("commit", row.commit),
         ("correlation", row.correlation_id),
-        ("day", sortable(row.at)[:10]),
+        ("day", day),
     ):
         if value is not None:
             yield field, value
@@ -165,6 +171,7 @@ _GET = "SELECT positions FROM {marks} WHERE field = ? AND value = ? AND chunk = 
 _PUT = """
 INSERT INTO {marks} VALUES (?, ?, ?, ?)
 ON CONFLICT (field, value, chunk) DO UPDATE SET positions = excluded.positions"""
+_BEGUN = "SELECT 1 FROM {spans} WHERE chunk = ?"
 _SPAN = """
 INSERT INTO {spans} VALUES (?, ?, ?) ON CONFLICT (chunk) DO UPDATE SET
 first_at = CASE WHEN excluded.first_at < {spans}.first_at THEN excluded.first_at

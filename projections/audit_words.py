@@ -7,11 +7,10 @@ what one question to it can cost is known.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from app.application.views import AuditRow
-from projections.audit_log import searchable
+from app.domain.revisions import Position
 from projections.audit_marks import CHUNK, bits_between
 from projections.views import Database, Session, Tables
 
@@ -34,18 +33,21 @@ class Step:
 
 
 def add_words(
-    database: Database, session: Session, tables: Tables, rows: Sequence[AuditRow]
+    database: Database, session: Session, tables: Tables, rows: Iterable[tuple[Position, str]]
 ) -> None:
-    """Index rows; call it before their marks are added, which tell what partitions there are."""
-    by_partition: dict[int, list[AuditRow]] = {}
+    """Index texts by position.
+
+    To be called before their marks are added, which tell what partitions there are.
+    """
+    by_partition: dict[int, list[tuple[Position, str]]] = {}
     for row in rows:
-        by_partition.setdefault(row.position // PARTITION, []).append(row)
+        by_partition.setdefault(row[0] // PARTITION, []).append(row)
     for partition, members in by_partition.items():
         table = _table(tables, partition)
         if not session.rows(tables.sql(_ANY), *_chunks(partition)):
             for statement in database.text_tables(table):
                 session.run(statement)
-        database.add_texts(session, table, ((row.position, searchable(row)) for row in members))
+        database.add_texts(session, table, members)
 
 
 def drop_words(database: Database, session: Session, tables: Tables) -> None:

@@ -18,8 +18,8 @@ from projections.event_log import EventLog, Recorded
 from projections.follower import BATCH
 from projections.views import StoredView, Tables
 
-GROUP = 2_000
-"""Events to a transaction: more are quicker, and keep those who save waiting longer (0.1 s)."""
+GROUP = 4096
+"""Positions to a transaction: more are quicker, and keep those who save waiting longer (0.1 s)."""
 
 _Built = Sequence[tuple[StoredView, Tables]]
 
@@ -82,11 +82,15 @@ def _replay(
 
 
 def _selected(log: EventLog, after: Position, batch: int, group: int) -> list[Recorded]:
-    """Read a group in batches, which is quicker than at once."""
+    """Read up to the next multiple of ``group`` in batches, which is quicker than at once.
+
+    So what a view keeps by ranges of positions is written once, and not read again.
+    """
     recorded: list[Recorded] = []
-    while len(recorded) < group:
-        wanted = min(batch, group - len(recorded))
-        more = log.select(recorded[-1].position if recorded else after, wanted)
+    end = ((after + 1) // group + 1) * group - 1
+    while (last := recorded[-1].position if recorded else after) < end:
+        wanted = min(batch, end - last)
+        more = log.select(last, wanted)
         recorded += more
         if len(more) < wanted:
             break

@@ -12,7 +12,7 @@ from app.application.views import AuditQuery, AuditRow, CountBy, Counts, Page
 from app.domain.revisions import Position
 from projections.audit_counts import DEFINITION, add_counts, count
 from projections.audit_cursors import CursorsOf, Place
-from projections.audit_log import Label, audit_row, concerned_hook, label_after
+from projections.audit_log import Label, audit_row, concerned_hook, label_after, searchable
 from projections.audit_marks import add_marks, definitions, some_values
 from projections.audit_query import (
     LAST_POSITION,
@@ -146,14 +146,19 @@ class StoredAuditLog(StoredView):
                 labels[hook] = label
                 changed.add(hook)
             rows.append(audit_row(fact, label))
-        session.run_many(tables.sql(_INSERT), (_values(row) for row in rows))
+        moments = [sortable(row.at) for row in rows]
+        texts = [msgspec.json.encode(row.data).decode() for row in rows]
+        session.run_many(tables.sql(_INSERT), map(_values, rows, moments, texts))
         session.run_many(
             tables.sql(_SET_LABEL),
             ((hook, labels[hook].name, labels[hook].trigger) for hook in sorted(changed)),
         )
-        add_words(self._database, session, tables, rows)
-        add_marks(session, tables, rows)
-        add_counts(session, tables, rows)
+        words = (
+            (row.position, searchable(row, text)) for row, text in zip(rows, texts, strict=True)
+        )
+        add_words(self._database, session, tables, words)
+        add_marks(session, tables, rows, moments)
+        add_counts(session, tables, rows, moments)
 
 
 _EVENTS = """
@@ -188,10 +193,10 @@ def _labels(session: Session, tables: Tables, hooks: Collection[str | None]) -> 
     return {hook: Label(name, trigger) for hook, name, trigger in session.rows(sql, *hooks)}
 
 
-def _values(row: AuditRow) -> tuple[Any, ...]:
+def _values(row: AuditRow, at: str, data: str) -> tuple[Any, ...]:
     return (
         row.position,
-        sortable(row.at),
+        at,
         row.type,
         row.actor,
         row.origin,
@@ -203,7 +208,7 @@ def _values(row: AuditRow) -> tuple[Any, ...]:
         row.commit,
         row.correlation_id,
         row.reason,
-        msgspec.json.encode(row.data).decode(),
+        data,
         None if row.signer is None else msgspec.json.encode(row.signer).decode(),
     )
 
