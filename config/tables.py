@@ -150,3 +150,5 @@ class RemoteSettings(BaseModel):
     protocols: tuple[Literal["https", "ssh", "http", "file"], ...]
     fetch_seconds: Annotated[float, Field(ge=1, le=3600)]
     max_megabytes: Annotated[int, Field(ge=1, le=100_000)]
+    push: bool = False
+    """Whether commits through the server are pushed there."""

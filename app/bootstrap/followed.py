@@ -192,7 +192,7 @@ def open_followed(source: SourceSettings, common: Surroundings) -> Iterator[Foll
 def _committer(
     storage: Storage, source: SourceSettings, repository: Repository, reconciler: Reconciler
 ) -> FileCommitter | None:
-    writer = open_writer(storage.settings, source)
+    writer = open_writer(storage.settings, source, repository)
     if writer is None:
         return None
     return FileCommitter(

@@ -23,7 +23,7 @@ from app.gitops.remote import RemoteRepository
 from app.gitops.signatures.signing import SigningKey
 from app.gitops.source import LocalRepository, current_branch
 from app.gitops.watcher import Watcher
-from app.gitops.write_back import WriteBack
+from app.gitops.write_back import Branch, WriteBack
 from config.settings import Settings
 from config.sources import SourceTable
 
@@ -120,14 +120,21 @@ def open_watcher(
     )
 
 
-def open_writer(settings: Settings, source: SourceSettings) -> WriteBack | None:
-    """Make what commits to the repository; None for a remote one, which is only read."""
-    if is_remote(settings.followed[source.id].repo):
+def open_writer(
+    settings: Settings, source: SourceSettings, repository: Repository
+) -> WriteBack | None:
+    """Make what commits to the repository; None for a remote one that is only read."""
+    branch: Branch
+    if isinstance(repository, LocalRepository):
+        branch = LocalBranch(Path(source.location), source.branch)
+    elif settings.followed[source.id].remote.push:
+        branch = repository
+    else:
         return None
     key = settings.committer_key
     return WriteBack(
         _mirror_dir(settings, source),
-        LocalBranch(Path(source.location), source.branch),
+        branch,
         Person(settings.committer_name, settings.committer_email),
         utc_now,
         sign=SigningKey.read(Path(key).expanduser()).sign if key else None,

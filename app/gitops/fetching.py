@@ -1,4 +1,4 @@
-"""``git fetch`` as a process that may take so long, write so much, and leave nothing behind.
+"""``git fetch`` and ``push`` as processes that may take so long, write so much, and leave nothing.
 
 What is at the other end may be slow, hang, lie or never stop sending. So the process has a session
 of its own, which ends as a whole; its limits are set before git begins; and of what it says, only
@@ -19,7 +19,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.domain.errors import HookledgerError, Stalled, Transient
+from app.domain.errors import Conflict, HookledgerError, Stalled, Transient
 from app.gitops.environment import program
 
 _MEMORY_BYTES = 1024 * 1024 * 1024
@@ -57,6 +57,12 @@ _DAMAGED = re.compile(
     r"|unable to read tree|missing (?:blob|tree|commit)|bad config|not a git repository"
     r"|index file .* is (?:too small|corrupt)|bad signature|cannot lock ref|unable to resolve ref"
 )
+
+
+_MOVED = re.compile(
+    r"stale info|fetch first|non-fast-forward|incorrect old value|reference already"
+)
+_DECLINED = re.compile(r"\[remote rejected\]|protected branch|denied to|unpacker error")
 
 
 class DamagedMirror(Stalled):
@@ -153,8 +159,15 @@ class Fetching:
             "name the authority in `ca_file`",
             _ABSENT: "There is no such repository at that location, or it has moved (redirects are "
             "not followed), or the credentials may not see it; check `location`",
+            _DECLINED: "The remote repository refuses the commit: a rule or a hook of its own, or "
+            "credentials that may only read",
             _CHECKS: "The remote repository sent objects that git's own checks refuse",
         }
+        if _MOVED.search(ours):
+            return Conflict(
+                "The branch of the remote repository has moved meanwhile; look at what is there "
+                f"now, and try again.{shown}"
+            )
         for pattern, sentence in stalled.items():
             if pattern.search(ours):
                 kind = NoSuchRef if pattern is _NO_REF else Stalled
@@ -166,7 +179,7 @@ class Fetching:
             )
         if _DAMAGED.search(ours):
             return DamagedMirror(f"The mirror is damaged.{shown}")
-        return Transient(f"The remote repository cannot be fetched at the moment.{shown}")
+        return Transient(f"The remote repository cannot be reached at the moment.{shown}")
 
 
 def _end_session(process: subprocess.Popen[bytes]) -> None:

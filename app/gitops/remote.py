@@ -20,6 +20,7 @@ from app.gitops.fetching import DamagedMirror, Fetching, FetchLimits, NoSuchRef
 from app.gitops.formats.choice import FormatSettings
 from app.gitops.layout import Layout
 from app.gitops.mirror import Mirror
+from app.gitops.new_commits import NewCommit
 from app.gitops.objects import DamagedObject, MissingObject
 from app.gitops.reading import CommitReader, checked_branch, checked_path
 from app.gitops.refs import is_ref_name, read_ref
@@ -141,6 +142,29 @@ class RemoteRepository:
         Raises ``Stalled`` when the history is cut (``old`` is gone).
         """
         return self._reader.is_ancestor(old, new)
+
+    def advance(self, commit: NewCommit) -> None:
+        """Push a commit of the mirror's: the branch moves from its parent to it, or not at all.
+
+        Raises ``Conflict`` when the branch has moved, ``Stalled`` when the repository refuses it,
+        ``Transient`` for what may pass.
+        """
+        branch = f"refs/heads/{self._branch}"
+        with self._lock:
+            self._run(
+                "push",
+                "--quiet",
+                "--no-verify",
+                "--no-follow-tags",
+                "--no-signed",
+                "--recurse-submodules=no",
+                f"--force-with-lease={branch}:{commit.base}",
+                "--",
+                self._address.url,
+                f"{commit.sha}:{branch}",
+                askpass=self._mirror.keep("askpass", ASKPASS),
+            )
+            self._tip = commit.sha
 
     def interrupt(self) -> None:
         """End a fetch that runs, and refuse new ones; from any thread."""

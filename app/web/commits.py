@@ -75,7 +75,10 @@ def published_members(published: Published) -> dict[str, Any]:
 def _committer(inquiry: Inquiry, source: str | None) -> FileCommitter:
     committers = inquiry.services.committers
     if not committers:
-        raise Conflict("The followed repository is remote, and only read: commit and push to it.")
+        raise Conflict(
+            "The followed repository is remote, and only read: commit and push to it, or set "
+            "`remote.push`."
+        )
     if source is None and len(committers) == 1:
         return next(iter(committers.values()))
     if source is None:

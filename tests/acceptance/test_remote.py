@@ -1,4 +1,4 @@
-"""A repository elsewhere is fetched: its commits go live, and nothing is written back."""
+"""A repository elsewhere is fetched: its commits go live, and only who says so writes to it."""
 
 from __future__ import annotations
 
@@ -45,6 +45,23 @@ def test_a_remote_repository_is_only_read(remote: Server) -> None:
     answer = remote.client.post("/v1/sync/commits", json=body)
     assert answer.status_code == 409
     assert "commit and push" in answer.json()["detail"]
+
+
+def test_a_commit_through_the_server_is_pushed_and_in_force(workspace: Workspace) -> None:
+    workspace.git("config", "receive.denyCurrentBranch", "ignore")
+    workspace.environment |= {
+        "HOOKLEDGER_REPO": f"file://{workspace.repository}",
+        "HOOKLEDGER_BRANCH": "main",
+        "HOOKLEDGER_REMOTE": '{"protocols": ["file"], "push": true}',
+    }
+    path = f"hooks/{TRIGGER}/block-disposable-mail/hook.py"
+    body = {"message": "From the server", "files": [{"path": path, "content": SCRIPT}]}
+    with serving(workspace) as server:
+        answer = server.client.post("/v1/sync/commits", json=body)
+        assert answer.status_code == 201, answer.text
+        commit = answer.json()["commit"]
+        assert workspace.git("rev-parse", "main") == commit
+        assert server.invoke(TRIGGER, PAYLOAD).headers["hookledger-revision"] == commit
 
 
 def test_an_address_with_a_password_or_a_helper_is_refused_at_the_start(
