@@ -19,13 +19,20 @@ class Role(enum.StrEnum):
     VIEWER = "viewer"
     """Sees everything there is to see, and changes nothing."""
     OPERATOR = "operator"
-    """Also stops and starts hooks, writes secrets, commits, runs drafts and syncs."""
+    """Also stops and starts hooks, writes secrets, commits, runs drafts, and steers sources."""
     ADMIN = "admin"
     """Also creates and deletes hooks; holds every scope."""
 
 
 _VIEWER = frozenset(scope for scope in SCOPES if scope.startswith("read:"))
-_OPERATOR = _VIEWER | {"commit:hooks", "run:hooks", "update:hooks", "update:sync"}
+_OPERATOR = _VIEWER | {
+    "commit:hooks",
+    "control:sync",
+    "plan:sync",
+    "run:hooks",
+    "update:hooks",
+    "update:sync",
+}
 
 ROLE_SCOPES: Mapping[Role, frozenset[str]] = MappingProxyType(
     {Role.VIEWER: _VIEWER, Role.OPERATOR: _OPERATOR, Role.ADMIN: frozenset(SCOPES)}
