@@ -20,6 +20,7 @@ from app.application.run_fixtures import failing_fixtures
 from app.application.sealed_secrets import SealedSecrets
 from app.application.source_reader import SourceReader
 from app.application.source_secrets import with_changed_secrets
+from app.application.sync_progress import OnStage, SyncStage
 from app.application.sync_results import SourceSettings, same_place
 from app.application.views import ActiveTable
 from app.domain.errors import Problem, Rejected
@@ -57,6 +58,7 @@ class RevisionDecider:
         secrets: SealedSecrets,
         clock: Clock,
         new_id: Callable[[], str],
+        on_stage: OnStage,
     ) -> None:
         self._source = source
         self._repository = repository
@@ -66,6 +68,7 @@ class RevisionDecider:
         self._secrets = secrets
         self._clock = clock
         self._new_id = new_id
+        self._on_stage = on_stage
 
     async def decide(
         self,
@@ -85,6 +88,7 @@ class RevisionDecider:
         # What comes back has been judged with all before it; it alone must still be trusted.
         verified = self._verified(table) if fixtures else None
         signer = await self._repository.verify(commit, verified)
+        self._on_stage(SyncStage.READING, 0)
         desired = await self._repository.desired(commit, since)
         desired = with_changed_secrets(replace(desired, signer=signer), table, self._vault)
         decision, problems = self._plan(desired, table)
@@ -93,7 +97,9 @@ class RevisionDecider:
             planned, refused = await anyio.to_thread.run_sync(added)
             decision = replace(decision, plan=planned)
             problems += refused
-        problems += await self._runner.check(list(scripts_to_check(desired, table)))
+        scripts = list(scripts_to_check(desired, table))
+        self._on_stage(SyncStage.CHECKING, len(scripts))
+        problems += await self._runner.check(scripts)
         if install:
             problems += await install_for(self._packages, desired.hooks)
         if fixtures and not problems:

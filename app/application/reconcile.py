@@ -22,6 +22,7 @@ from app.application.sealed_secrets import SealedSecrets
 from app.application.source_ports import SourceRepository
 from app.application.source_reader import SourceReader
 from app.application.suspend_source import is_suspended, resume_source
+from app.application.sync_progress import OnStage, log_large_stages
 from app.application.sync_results import SourceSettings, SyncResult, SyncStatus
 from app.application.sync_stages import Operation, SyncStages
 from app.application.views import ActiveTable, SourceRow
@@ -54,6 +55,7 @@ class Reconciler:
         clock: Clock,
         new_id: Callable[[], str],
         reread: bool = False,
+        on_stage: OnStage = log_large_stages,
     ) -> None:
         self._source = source
         self._stages = SyncStages(
@@ -67,6 +69,7 @@ class Reconciler:
             secrets=secrets,
             clock=clock,
             new_id=new_id,
+            on_stage=on_stage,
         )
         self._drift: Drift | None = None
         self._reread = reread

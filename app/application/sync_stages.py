@@ -16,6 +16,7 @@ from app.application.ports import Clock, HookTable, Packages, Runner, Vault
 from app.application.record_revision import RevisionRecorder
 from app.application.sealed_secrets import SealedSecrets
 from app.application.source_reader import SourceReader
+from app.application.sync_progress import OnStage, SyncStage, log_large_stages
 from app.application.sync_results import SourceSettings, same_place
 from app.application.versions import versions_to_come
 from app.application.views import ActiveTable, SourceRow
@@ -60,13 +61,14 @@ class SyncStages:
         secrets: SealedSecrets,
         clock: Clock,
         new_id: Callable[[], str],
+        on_stage: OnStage = log_large_stages,
     ) -> None:
         self.source = source
         self.repository = repository
         self.ledger = ledger
         self.clock = clock
         self.decider = RevisionDecider(
-            source, repository, runner, packages, vault, secrets, clock, new_id
+            source, repository, runner, packages, vault, secrets, clock, new_id, on_stage
         )
         self.guard = PlanGuard(source, repository, clock)
         self.recorder = RevisionRecorder(source, ledger, vault)
@@ -78,6 +80,7 @@ class SyncStages:
         self._runner = runner
         self._vault = vault
         self._new_id = new_id
+        self._on_stage = on_stage
 
     @contextlib.contextmanager
     def doing(self, operation: Operation) -> Iterator[None]:
@@ -115,6 +118,7 @@ class SyncStages:
         self._runner.expect(
             versions_to_come(decision.plan, created, decision.table, self._vault, self.packages)
         )
+        self._on_stage(SyncStage.STORING, len(decision.plan.changes))
         with self.doing(Operation.APPLYING):
             position = await anyio.to_thread.run_sync(record, decision, created)
             if position is not None:

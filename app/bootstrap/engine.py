@@ -15,6 +15,7 @@ from app.application.run_fixtures import (
     install_packages,
     run_fixture,
 )
+from app.application.sync_progress import OnStage, log_large_stages
 from app.bootstrap.ambient import new_id, utc_now
 from app.bootstrap.followed import Surroundings
 from app.bootstrap.packages import ignore_progress, package_cache
@@ -49,6 +50,7 @@ async def open_engine(
     on_log: Callable[[LogLine], None] = lambda _: None,
     on_install: OnInstall = ignore_progress,
     vault: Vault | None = None,
+    on_stage: OnStage = log_large_stages,
 ) -> AsyncIterator[Engine]:
     """Start workers and open all repositories; raise ``Stalled`` if either cannot be had."""
     settings = storage.settings
@@ -61,6 +63,7 @@ async def open_engine(
                 packages=packages,
                 vault=vault or storage.vault,
                 age=age,
+                on_stage=on_stage,
             )
             with open_sources(common) as sources:
                 yield Engine(storage, sources, runner, packages, age)

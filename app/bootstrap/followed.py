@@ -21,6 +21,7 @@ from app.application.sealed_secrets import SealedSecrets
 from app.application.source_status import source_status
 from app.application.status import SourceStatus, Watch, Work
 from app.application.suspend_source import resume_source, suspend_source
+from app.application.sync_progress import OnStage, log_large_stages
 from app.application.sync_results import SourceSettings, SyncResult
 from app.application.views import ActiveTable
 from app.bootstrap.ambient import new_id, utc_now
@@ -56,6 +57,7 @@ class Surroundings:
     packages: PackageCache
     vault: Vault
     age: AgeIdentities
+    on_stage: OnStage = log_large_stages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +166,7 @@ def open_followed(source: SourceSettings, common: Surroundings) -> Iterator[Foll
             clock=utc_now,
             new_id=new_id,
             reread=bool(table.keywords) or table.format != "auto",
+            on_stage=common.on_stage,
         )
 
         async def reconcile() -> None:

@@ -21,8 +21,9 @@ from app.cli.connection import (
     of_source,
     post,
 )
-from app.cli.output import JsonFlag, console, print_json, telling
+from app.cli.output import JsonFlag, console, print_json
 from app.cli.plans import print_changes, print_preview
+from app.cli.sync_progress import SyncProgress
 from app.cli.trust import CaFile
 from app.web.sync_members import preview_members, result_members
 
@@ -50,10 +51,11 @@ def sync(
 
     async def run() -> SyncResult:
         with open_storage() as storage:
-            status = console.status("Reading and applying the commit …")
-            async with open_engine(storage, on_install=telling(status)) as engine:
+            bar = SyncProgress(shown=once)
+            opening = open_engine(storage, on_install=bar.installing, on_stage=bar.begin)
+            async with opening as engine:
                 if once:
-                    with status:
+                    with bar:
                         return await engine.sources.one(source).sync()
                 followed = [engine.sources.one(source)] if source else engine.sources.all
                 listed = ", ".join(each.settings.location for each in followed)

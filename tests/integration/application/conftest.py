@@ -14,6 +14,7 @@ import pytest
 from app.application.ledger import Ledger
 from app.application.reconcile import Reconciler
 from app.application.sealed_secrets import SealedSecrets
+from app.application.sync_progress import OnStage, log_large_stages
 from app.application.sync_results import SourceSettings
 from app.domain.errors import HookledgerError, NotFound, Problem, Rejected
 from app.domain.outcomes import Call, HookVersion, Outcome, OutcomeKind, ScriptToCheck
@@ -239,7 +240,12 @@ def world(tmp_path: Path) -> Iterator[World]:
 
     clock = FakeClock()
 
-    def make_reconciler(policy: SyncPolicy | None = None, *, reread: bool = False) -> Reconciler:
+    def make_reconciler(
+        policy: SyncPolicy | None = None,
+        *,
+        reread: bool = False,
+        on_stage: OnStage = log_large_stages,
+    ) -> Reconciler:
         rules = policy or SyncPolicy()
         return Reconciler(
             SourceSettings("default", "/repository", "main", "hooks_repo", rules),
@@ -253,6 +259,7 @@ def world(tmp_path: Path) -> Iterator[World]:
             clock=clock,
             new_id=lambda: next(ids),
             reread=reread,
+            on_stage=on_stage,
         )
 
     try:

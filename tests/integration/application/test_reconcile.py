@@ -43,6 +43,14 @@ def test_a_commit_becomes_events_of_one_transaction(world: Any) -> None:
     assert table.active_hook("pre-user-registration").commit == commit
 
 
+def test_whoever_waits_is_told_how_far_it_has_come(world: Any) -> None:
+    told: list[tuple[str, int]] = []
+    reconciler = world.another_server(on_stage=lambda stage, count: told.append((stage, count)))
+    world.repository.commit(world.make_hook("a", enabled=True), world.make_hook("b"))
+    world.run(reconciler.sync())
+    assert told == [("reading the commit", 0), ("checking scripts", 2), ("storing changes", 3)]
+
+
 def test_applying_again_records_nothing(world: Any) -> None:
     world.repository.commit(world.make_hook("a", enabled=True))
     world.run(world.reconciler.sync())
