@@ -24,6 +24,7 @@ PAGES = [
             "/hooks",
             f"/hooks/{SAMPLE}/versions",
             f"/hooks/{SAMPLE}/versions/1",
+            "/secrets",
             "/new-hook",
             "/new-hook?trigger=credentials-exchange",
             "/new-hook?source=default&language=python",

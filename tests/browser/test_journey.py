@@ -212,6 +212,32 @@ def test_a_hook_of_git_is_compared_and_secrets_are_set(
     assert download.value.path().read_text() == script.read_text()
 
 
+def test_a_missing_secret_is_found_and_set(sample_server: Any, visit: Callable[..., Any]) -> None:
+    folder = sample_server.repository / "hooks_repo/hooks/send-phone-message/needs-a-key"
+    folder.mkdir(parents=True)
+    (folder / "hook.toml").write_text('enabled = false\n[secrets]\nrequired = ["SMS_KEY"]\n')
+    (folder / "hook.py").write_text("def hook(recipient, text, context):\n    return {}\n")
+    sample_server.commit("Need a key")
+    assert sample_server.ask("POST", "/v1/sync").status_code == 200
+    visitor = visit(sample_server)
+    visitor.sign_in()
+    page: Page = visitor.page
+    page.get_by_role("link", name="Secrets").click()
+    page.get_by_role("combobox", name="State").select_option("missing")
+    page.wait_for_url("**state=missing*")
+    row = page.get_by_role("row").filter(has_text="needs-a-key")
+    expect(row.get_by_text("Missing")).to_be_visible()
+    row.get_by_role("button", name="Set SMS_KEY of needs-a-key").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_label("Hook")).to_have_value("needs-a-key")
+    expect(dialog.get_by_label("Value")).to_be_focused()
+    page.keyboard.type("hidden-value")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Secret `SMS_KEY` is set for `needs-a-key`.")).to_be_visible()
+    expect(row.get_by_text("Set", exact=True)).to_be_visible()
+    assert "hidden-value" not in page.content()
+
+
 def test_the_overview_refreshes_itself_without_losing_the_place(
     sample_server: Any, visit: Callable[..., Any]
 ) -> None:

@@ -55,6 +55,7 @@ def take(visitor: Any, name: str) -> None:
         ("hook-phone", f"/hooks/{HOOK}", {"viewport": PHONE}),
         ("version", f"/hooks/{HOOK}/versions/2", {}),
         ("new-hook", "/new-hook", {}),
+        ("secrets", "/secrets", {}),
         ("sync", "/sync", {}),
         ("history", "/history", {}),
         ("event", "/history/12", {}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
+from app.application.views import HookRow
 from app.domain.drafts import HookPatch
 from app.domain.errors import Problem, Rejected
 from app.web.dashboard.hook_lookup import hook_of
@@ -35,6 +36,12 @@ async def enable(visit: Visit) -> Response:
 async def set_secret(visit: Visit) -> Response:
     """Set or replace a secret."""
     hook = hook_of(visit)
+    done = await write_secret(visit, hook)
+    return visit.go(f"/hooks/{hook.name}#secrets", f"{done}.")
+
+
+async def write_secret(visit: Visit, hook: HookRow) -> str:
+    """Set or replace the secret that a form brings; return what was done, in words."""
     name = visit.form.required("name", "The secret's name")
     value = visit.form.text("value")
     if not value:
@@ -45,7 +52,7 @@ async def set_secret(visit: Visit) -> Response:
     write = writer.change_secrets if name in hook.secrets else writer.add_secrets
     await write(hook.id, {name: value}, visit.meta())
     verb = "replaced" if name in hook.secrets else "set"
-    return visit.go(f"/hooks/{hook.name}#secrets", f"Secret `{name}` is {verb}.")
+    return f"Secret `{name}` is {verb}"
 
 
 async def remove_secret(visit: Visit) -> Response:

@@ -26,7 +26,7 @@ async def show(visit: Visit) -> Response:
         (hook for hook in visit.table.hooks.values() if _is(hook, values)),
         key=lambda hook: (order.get(hook.trigger, len(order)), not hook.enabled, hook.name),
     )
-    first = _number(values["cursor"])
+    first = first_shown(values["cursor"])
     shown = found[first : first + PAGE_SIZE]
     groups = [
         (contracts.get(trigger), trigger, list(hooks))
@@ -58,7 +58,8 @@ def _is(hook: HookRow, values: Mapping[str, Any]) -> bool:
     )
 
 
-def _number(cursor: str | None) -> int:
+def first_shown(cursor: str | None) -> int:
+    """Return the place in a list at which the page begins that a cursor asks for."""
     return int(cursor) if cursor is not None and cursor.isdecimal() and len(cursor) < 8 else 0  # noqa: PLR2004
 
 

@@ -18,6 +18,7 @@ class Entry:
 MENU = (
     Entry("Overview", "/", "overview"),
     Entry("Hooks", "/hooks", "hooks"),
+    Entry("Secrets", "/secrets", "lock"),
     Entry("Logs", "/logs", "logs"),
     Entry("History", "/history", "history"),
     Entry("Sync", "/sync", "sync"),

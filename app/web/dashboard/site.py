@@ -27,6 +27,7 @@ from app.web.dashboard import (
     logs,
     overview,
     runner,
+    secret_list,
     sync_page,
     verification,
 )
@@ -45,6 +46,7 @@ PAGES: tuple[Page, ...] = (
     *commit.PAGES,
     *hook_page.PAGES,
     *hook_actions.PAGES,
+    *secret_list.PAGES,
     *runner.PAGES,
     *fixtures.PAGES,
     *logs.PAGES,
