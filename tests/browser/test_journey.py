@@ -238,6 +238,27 @@ def test_a_missing_secret_is_found_and_set(sample_server: Any, visit: Callable[.
     assert "hidden-value" not in page.content()
 
 
+def test_a_draft_outlives_a_refusal(sample_server: Any, visit: Callable[..., Any]) -> None:
+    visitor = visit(sample_server)
+    visitor.sign_in()
+    page: Page = visitor.open("/hooks/welcome-note/edit")
+    write(page, "Script", "def hook(user, context):\n    return {'mine': True}\n")
+    expect(page.get_by_text("Draft kept in this browser")).to_be_visible()
+    script = next(sample_server.repository.rglob("welcome-note/hook.py"))
+    script.write_text(script.read_text() + "# Theirs.\n")
+    sample_server.commit("Change it meanwhile")
+    assert sample_server.ask("POST", "/v1/sync").status_code == 200
+    page.get_by_role("button", name="Commit it").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Message").fill("Change it too")
+    dialog.get_by_role("button", name="Commit", exact=True).click()
+    expect(page.get_by_text("Your draft is still in this browser")).to_be_visible()
+    visitor.complaints.clear()  # what browsers say of any answer that is 409
+    visitor.open("/hooks/welcome-note/edit")
+    expect(page.get_by_role("textbox", name="Script")).to_contain_text("'mine'")
+    expect(page.get_by_text("Your draft is of an older version")).to_be_visible()
+
+
 def test_the_overview_refreshes_itself_without_losing_the_place(
     sample_server: Any, visit: Callable[..., Any]
 ) -> None:

@@ -10,12 +10,11 @@ startThemes();
 start.forEach((each) => each(document));
 document.addEventListener("htmx:load", (event) => start.forEach((each) => each(event.target)));
 
-// A draft that was sent to be saved is forgotten once the server answers with another page.
+// A draft that was sent to be saved is forgotten once the server says that it did; a refusal, or a
+// session that ended meanwhile, says nothing good.
 const saved = sessionStorage.getItem("hookledger.saved");
-if (saved && !document.querySelector("[data-editor]")) {
-  localStorage.removeItem(saved);
-  sessionStorage.removeItem("hookledger.saved");
-}
+sessionStorage.removeItem("hookledger.saved");
+if (saved && document.querySelector("#notice .good") && !document.querySelector("[data-editor]")) localStorage.removeItem(saved);
 
 // What nobody looks at need not be asked for; it is again as soon as somebody does.
 document.addEventListener("htmx:beforeRequest", (event) => {
