@@ -6,7 +6,6 @@ Errors are sorted here once: ``Transient`` is worth another try, ``PoisonEvent``
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Protocol
 
 import msgspec
@@ -23,8 +22,7 @@ from app.domain.errors import Stalled, Transient
 from app.domain.revisions import Position
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(msgspec.Struct, frozen=True):
     """An event with its place in the log."""
 
     position: Position
@@ -34,7 +32,7 @@ class Recorded:
     topic: str
     event: DomainEvent | None
     """None if this version of the server does not understand it."""
-    state: bytes = field(default=b"", repr=False)
+    state: bytes = b""
     """The members as they are stored."""
     problem: str = ""
     """Why ``event`` is None."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, cast, get_args
+
+from msgspec.structs import replace
 
 from app.application.views import HookRow
 from app.domain.aggregates import DomainEvent
 from app.domain.hooks import Hook
 from app.domain.outcomes import Language
-from app.domain.revisions import version_key
 from app.domain.secrets import SealedSecret
 from projections.draft import Draft, Step
 from projections.event_log import Recorded
@@ -36,11 +36,11 @@ def _hook_created(draft: Draft, fact: Recorded, event: Hook.Created) -> None:
         break_glass=False,
         commit=event.meta.get("commit"),
         position=fact.position,
-        version_key="",
+        version_key="",  # of the row as it is at the end of the batch
         created_at=event.timestamp,
         updated_at=event.timestamp,
     )
-    draft.hooks.put(hook_id, _keyed(row))
+    draft.hooks.put(hook_id, row)
     draft.names.put(event.name, hook_id)
 
 
@@ -103,14 +103,8 @@ def _runs_otherwise(draft: Draft, fact: Recorded, event: DomainEvent, **members:
 
 def _change(draft: Draft, fact: Recorded, event: DomainEvent, **members: Any) -> HookRow:
     row = replace(draft.hooks[fact.identifier], updated_at=event.timestamp, **members)
-    row = _keyed(row)
     draft.hooks.put(row.id, row)
     return row
-
-
-def _keyed(row: HookRow) -> HookRow:
-    key_ids = {name: secret.key_id for name, secret in row.secrets.items()}
-    return replace(row, version_key=version_key(row.id, row.digest, key_ids))
 
 
 def _language(text: str) -> Language:

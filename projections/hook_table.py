@@ -10,10 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from app.application.views import ActiveTable
+from msgspec.structs import replace
+
+from app.application.views import ActiveTable, HookRow
 from app.domain.aggregates import DomainEvent
 from app.domain.hooks import Hook
 from app.domain.names import HookName
+from app.domain.revisions import version_key
 from app.domain.sync_runs import SyncRun
 from app.domain.triggers import Trigger
 from projections.draft import Draft, Keys, Step
@@ -48,6 +51,9 @@ def fold_with_changes(table: ActiveTable, recorded: Iterable[Recorded]) -> tuple
                 fact, f"it contradicts the events before it ({type(error).__name__}: {error})."
             ) from error
         draft.position = fact.position
+    for hook_id in draft.hooks.changed:
+        if (row := draft.hooks.get(hook_id)) is not None:
+            draft.hooks.put(hook_id, _keyed(row))
     return draft.finished(), draft.changed
 
 
@@ -73,6 +79,11 @@ def touched(recorded: Iterable[Recorded]) -> Keys:
             case Trigger.HookEnabled() | Trigger.HookDisabled() | Trigger.OrderChanged():
                 keys.hooks.add(fact.event.hook_id)
     return keys
+
+
+def _keyed(row: HookRow) -> HookRow:
+    key_ids = {name: secret.key_id for name, secret in row.secrets.items()}
+    return replace(row, version_key=version_key(row.id, row.digest, key_ids))
 
 
 def _no_effect(_draft: Draft, _fact: Recorded, _event: DomainEvent) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from app.application.acts import AppliedRevision, HeldPlan, Rollback
 from app.application.views import SourceRow
@@ -68,7 +70,7 @@ def _plan_held(draft: Draft, fact: Recorded, event: Source.PlanHeld) -> None:
 def _plan_approved(draft: Draft, fact: Recorded, event: Source.PlanApproved) -> None:
     held = draft.sources[fact.identifier].held
     if held is not None:
-        _change(draft, fact, held=replace(held, approval=act_of(event)))
+        _change(draft, fact, held=dataclasses.replace(held, approval=act_of(event)))
 
 
 def _suspended(draft: Draft, fact: Recorded, event: Source.Suspended) -> None:

@@ -11,13 +11,14 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import Iterable
-from dataclasses import replace
 from types import MappingProxyType
 
 import msgspec
+from msgspec.structs import replace
 
 from app.application.views import ActiveTable, ClientRow, HookRow, SourceRow, TriggerRow
 from app.domain.revisions import Position, version_key
+from app.domain.secrets import SealedSecret
 from projections.views import Database, Session, Tables
 
 INTERVAL = 2000
@@ -100,7 +101,10 @@ def without_ciphertext(row: HookRow) -> HookRow:
     """Return the row with its secrets' names and versions only."""
     if not any(secret.ciphertext for secret in row.secrets.values()):
         return row
-    secrets = {name: replace(secret, ciphertext="") for name, secret in row.secrets.items()}
+    secrets = {
+        name: SealedSecret(secret.name, secret.key_id, ciphertext="")
+        for name, secret in row.secrets.items()
+    }
     return replace(row, secrets=secrets)
 
 

@@ -8,7 +8,9 @@ are remembered, so a flood of bad ones cannot push them out.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from app.application.ports import Clock, TokenVerifier
 from app.application.views import ActiveTable, ClientRow

@@ -12,6 +12,8 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
+import msgspec
+
 from app.application.acts import Act, AppliedRevision, HeldPlan, Rollback
 from app.domain.outcomes import Language
 from app.domain.revisions import Position
@@ -23,8 +25,7 @@ START = Position(0)
 """Before the first event."""
 
 
-@dataclass(frozen=True, slots=True)
-class HookRow:
+class HookRow(msgspec.Struct, frozen=True):
     """A hook that exists, with what produced its present form."""
 
     id: str
@@ -59,8 +60,7 @@ class HookRow:
     """By whom it was disabled against its manifest; None if it is not."""
 
 
-@dataclass(frozen=True, slots=True)
-class TriggerRow:
+class TriggerRow(msgspec.Struct, frozen=True):
     """A trigger with its enabled hooks, in order."""
 
     id: str
@@ -74,8 +74,7 @@ class TriggerRow:
     """``TriggerDefinition.text``, under the same condition."""
 
 
-@dataclass(frozen=True, slots=True)
-class ClientRow:
+class ClientRow(msgspec.Struct, frozen=True):
     """A client that may call."""
 
     id: str
@@ -85,12 +84,11 @@ class ClientRow:
     token_hash: str
     revoked: bool
     created_at: datetime
-    metadata: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = {}
     """What hooks of `credentials-exchange` see as ``client.metadata``."""
 
 
-@dataclass(frozen=True, slots=True)
-class SourceRow:
+class SourceRow(msgspec.Struct, frozen=True):
     """A followed repository and what of it is in force."""
 
     id: str
@@ -151,8 +149,7 @@ class ActiveTable:
         return self.hooks.get(name_or_id) or self.hooks.get(self.names.get(name_or_id, ""))
 
 
-@dataclass(frozen=True, slots=True)
-class AuditRow:
+class AuditRow(msgspec.Struct, frozen=True):
     """One event, told for people."""
 
     position: Position

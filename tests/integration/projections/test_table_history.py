@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from app.application.views import ActiveTable, HookRow
 from app.domain.revisions import Position
@@ -46,7 +47,7 @@ def stored(world: Any, sql: str) -> list[Any]:
 
 def bare(row: HookRow) -> HookRow:
     secrets = {name: replace(secret, ciphertext="") for name, secret in row.secrets.items()}
-    return replace(row, secrets=secrets)
+    return structs.replace(row, secrets=secrets)
 
 
 def test_every_past_table_equals_a_replay(lived: Any) -> None:

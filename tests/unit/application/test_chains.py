@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 import pytest
+from msgspec import structs
 
 from app.application.invoke import Answer
 from app.application.views import Delivery, HookRow, TriggerRow
@@ -34,7 +35,7 @@ def chain(world: Any, make_row: Callable[..., HookRow]) -> Callable[..., None]:
 
     def make(trigger: str, *scripts: Script | Outcome, **definition: Any) -> None:
         rows = [
-            replace(
+            structs.replace(
                 make_row(trigger, version_key=name),
                 id=f"ID-{name}",
                 name=name,
@@ -206,7 +207,7 @@ def test_a_missing_secret_fails_open_as_any_failure_does(
 ) -> None:
     chain(PRE, lambda _: {}, mode="single", on_error="open")
     row = world.hooks.table.hooks["ID-a"]
-    row = replace(row, settings={**row.settings, "required_secrets": ["KEY"]})
+    row = structs.replace(row, settings={**row.settings, "required_secrets": ["KEY"]})
     world.hooks.table = replace(world.hooks.table, hooks={"ID-a": row})
     assert invoke(world, PRE).failed_open == "crashed"
 
@@ -216,7 +217,7 @@ def test_a_missing_secret_is_the_caller_s_problem_where_the_trigger_is_closed(
 ) -> None:
     chain(PRE, lambda _: {})
     row = world.hooks.table.hooks["ID-a"]
-    row = replace(row, settings={**row.settings, "required_secrets": ["KEY"]})
+    row = structs.replace(row, settings={**row.settings, "required_secrets": ["KEY"]})
     world.hooks.table = replace(world.hooks.table, hooks={"ID-a": row})
     with pytest.raises(Stalled, match="not set: KEY"):
         invoke(world, PRE)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any, cast
 
 import pytest
+from msgspec import structs
 
 from app.application.commit_statuses import (
     MAX_DESCRIPTION,
@@ -68,5 +69,5 @@ def test_a_tip_that_no_event_tells_of(
 
 
 def test_a_refused_tip_is_the_ledgers_to_tell() -> None:
-    assert status_of_tip(SHA, SHA, None, replace(ROW, rejected=SHA)) is None
+    assert status_of_tip(SHA, SHA, None, structs.replace(ROW, rejected=SHA)) is None
     assert status_of_tip(None, None, None, None) is None

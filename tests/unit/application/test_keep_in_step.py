@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from app.application.acts import Act, HeldPlan
 from app.application.keep_in_step import StepKeeper
@@ -90,7 +91,7 @@ def happens(steps: Callable[[World], list[Callable[[], None]]]) -> list[str]:
 
 def becomes(world: World, **members: Any) -> Callable[[], None]:
     def change() -> None:
-        world.row = replace(world.row, **members)
+        world.row = structs.replace(world.row, **members)
 
     return change
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from app.application.acts import Act, HeldPlan, Rollback
 from app.application.compare_table import Drift
@@ -60,7 +61,7 @@ HELD = HeldPlan(TIP, "d" * 64, {}, (), ({"guard": "empty", "message": "none is l
 SUSPENDED: dict[str, Any] = {"suspension": ADA}
 REJECTED: dict[str, Any] = {"rejected": TIP, "problems": ({"message": "no"},), "rejected_at": NOW}
 ROLLED_BACK: dict[str, Any] = {"rollback": Rollback(TIP, ADA), "skipped": (TIP,)}
-OVERRIDDEN = replace(
+OVERRIDDEN = structs.replace(
     HOOK, settings={"enabled": True}, enabled=False, break_glass=True, override=ADA
 )
 ENABLE = Change(ChangeKind.ENABLE, "a", "pre-user-registration", "hooks/a", "01JA")
@@ -86,7 +87,7 @@ def status(
     row: SourceRow | None = ROW,
     **members: Any,
 ) -> SourceStatus:
-    known = {} if row is None else {"default": replace(row, **members)}
+    known = {} if row is None else {"default": structs.replace(row, **members)}
     table = ActiveTable(hooks={hook.id: hook for hook in hooks}, sources=known)
     watch, work = Watch(TIP, NOW, error), Work(operation, drift)
     return source_status(SOURCE, table, watch, work, NoPackages(), NOW)
@@ -124,7 +125,9 @@ def test_the_first_that_needs_a_person_is_the_state(
 
 
 def test_a_hook_disabled_by_hand_is_out_of_sync_with_actor_and_reason() -> None:
-    found = status(replace(OVERRIDDEN, override=replace(ADA, until=NOW + timedelta(hours=2))))
+    found = status(
+        structs.replace(OVERRIDDEN, override=replace(ADA, until=NOW + timedelta(hours=2)))
+    )
     assert found.state == "OutOfSync"
     assert "`a` by cli:ada (incident 4711) until 2026-11-23 14:00 UTC" in found.reason
     assert [(each.name, each.act.actor) for each in found.overrides] == [("a", "cli:ada")]
@@ -142,10 +145,10 @@ def test_health_is_whether_enabled_hooks_have_what_they_need() -> None:
     assert lacking.ailments == (
         "Hook `a` lacks the secrets KEY; set each with `hookledger secrets set a NAME`.",
     )
-    uninstalled = replace(HOOK, settings={}, dependencies={"idna": "3.10"})
+    uninstalled = structs.replace(HOOK, settings={}, dependencies={"idna": "3.10"})
     assert "packages of hook `a`" in status(uninstalled).ailments[0]
-    assert status(replace(HOOK, enabled=False)).health is Health.HEALTHY
-    assert status(replace(HOOK, owner="api")).health is Health.HEALTHY
+    assert status(structs.replace(HOOK, enabled=False)).health is Health.HEALTHY
+    assert status(structs.replace(HOOK, owner="api")).health is Health.HEALTHY
     assert status(HOOK, operation=Operation.APPLYING).health is Health.PROGRESSING
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from app.application import table_diff
 from app.application.table_diff import FieldChange, HookChange, diff_tables
@@ -38,7 +39,7 @@ def hook(name: str = "greeter", **members: Any) -> HookRow:
         created_at=NOW,
         updated_at=NOW,
     )
-    return replace(row, **members)
+    return structs.replace(row, **members)
 
 
 def table(position: int, *hooks: HookRow, **members: Any) -> ActiveTable:
@@ -55,7 +56,7 @@ def trigger(*hook_ids: str) -> TriggerRow:
 
 
 def test_equal_tables_do_not_differ() -> None:
-    later = replace(hook(), position=Position(9), updated_at=NOW.replace(year=2027))
+    later = structs.replace(hook(), position=Position(9), updated_at=NOW.replace(year=2027))
     diff = diff_tables(table(1, hook()), table(2, later))
     assert (diff.hooks, diff.triggers, diff.sources, diff.next) == ((), (), (), None)
     assert (diff.before, diff.after) == (1, 2)
@@ -73,7 +74,7 @@ def test_equal_tables_do_not_differ() -> None:
     ],
 )
 def test_a_changed_member_is_told(members: dict[str, Any], change: FieldChange) -> None:
-    (found,) = diff_tables(table(1, hook()), table(2, replace(hook(), **members))).hooks
+    (found,) = diff_tables(table(1, hook()), table(2, structs.replace(hook(), **members))).hooks
     assert found.fields == (change,)
     assert (found.change, found.script) == (HookChange.CHANGED, "")
 
@@ -119,7 +120,7 @@ def test_what_triggers_run_and_sources_applied_is_told() -> None:
         before,
         position=Position(2),
         triggers={"t": trigger("ID-b", "ID-a")},
-        sources={"main": replace(source, applied="c2", position=Position(2))},
+        sources={"main": structs.replace(source, applied="c2", position=Position(2))},
     )
     diff = diff_tables(before, after)
     assert diff.triggers[0].fields == (FieldChange("enabled_hooks", ["a"], ["b", "a"]),)
@@ -129,7 +130,7 @@ def test_what_triggers_run_and_sources_applied_is_told() -> None:
 
 def test_pages_hold_every_hook_once_even_with_one_name() -> None:
     gone = [hook("same"), hook("b")]
-    new = [replace(hook("same"), id="ID-other"), hook("a"), hook("c")]
+    new = [structs.replace(hook("same"), id="ID-other"), hook("a"), hook("c")]
     before, after = table(1, *gone), table(2, *new)
     seen: list[tuple[str, str]] = []
     beyond: str | None = ""

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from app.application.views import ActiveTable
 from app.eventstore.mapper import EVENTS
@@ -39,7 +40,7 @@ def test_an_event_that_is_not_understood_stops_the_fold(story: Any) -> None:
 
 def test_an_event_known_to_the_domain_but_not_to_the_fold_stops_it(story: Any) -> None:
     story.hook()
-    newer = replace(story.recorded[0], topic="hook.cloned")
+    newer = structs.replace(story.recorded[0], topic="hook.cloned")
 
     with pytest.raises(PoisonEvent, match="no rule"):
         fold(ActiveTable(), [newer])
@@ -50,7 +51,7 @@ def test_a_language_nobody_can_run_stops_the_fold(story: Any) -> None:
     fact = story.recorded[0]
 
     with pytest.raises(PoisonEvent, match="unknown language `cobol`"):
-        fold(ActiveTable(), [replace(fact, event=replace(fact.event, language="cobol"))])
+        fold(ActiveTable(), [structs.replace(fact, event=replace(fact.event, language="cobol"))])
 
 
 def test_an_event_that_contradicts_the_ones_before_stops_the_fold(story: Any) -> None:
@@ -125,7 +126,9 @@ def test_a_new_hook_needs_the_row_of_its_trigger_which_may_know_it_already(story
 def test_one_event_is_cheap_on_a_table_of_10_000_hooks(story: Any) -> None:
     hook = story.hook("A", "first")
     one = table(story).hooks["A"]
-    rows = {f"{n}": replace(one, id=f"{n}", name=f"n{n}") for n in range(10_000)} | {"A": one}
+    rows = {f"{n}": structs.replace(one, id=f"{n}", name=f"n{n}") for n in range(10_000)} | {
+        "A": one
+    }
     big = ActiveTable(
         hooks=MappingProxyType(rows), names={value.name: key for key, value in rows.items()}
     )

@@ -16,6 +16,7 @@ import httpx
 import orjson
 import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+from msgspec import structs
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
@@ -796,7 +797,7 @@ def make_hook() -> Callable[..., HookRow]:
             created_at=NOW,
             updated_at=NOW,
         )
-        return replace(row, **members)
+        return structs.replace(row, **members)
 
     return make
 
@@ -820,7 +821,7 @@ def make_event() -> Callable[..., AuditRow]:
             reason="Add a hook",
             data={"script": {"sha256": "e" * 64, "bytes": 40, "lines": 2}},
         )
-        return replace(row, **members)
+        return structs.replace(row, **members)
 
     return make
 

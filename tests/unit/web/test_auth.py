@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from app.web.routes import OPERATIONS
 
@@ -118,7 +119,7 @@ def test_the_hash_of_a_token_opens_nothing(site: Any) -> None:
 
 def test_a_revoked_client_is_refused(site: Any) -> None:
     table = site.hooks.table
-    revoked = {key: replace(client, revoked=True) for key, client in table.clients.items()}
+    revoked = {key: structs.replace(client, revoked=True) for key, client in table.clients.items()}
     site.hooks.table = replace(table, clients=revoked)
     assert site.get("/v1/hooks").status_code == 401
 
@@ -185,7 +186,7 @@ def test_a_revoked_client_is_refused_at_once_with_a_signed_token_that_was_good(s
     token = site.signer.sign({"azp": "client-0", "scope": "read:audit", "exp": 2e9})
     assert site.get("/v1/audit", token=token).status_code == 200
     table = site.hooks.table
-    revoked = {key: replace(client, revoked=True) for key, client in table.clients.items()}
+    revoked = {key: structs.replace(client, revoked=True) for key, client in table.clients.items()}
     site.hooks.table = replace(table, clients=revoked)
     assert site.get("/v1/audit", token=token).status_code == 401
     site.hooks.table = replace(table, clients={})

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from app.domain.outcomes import LogLine, Outcome, OutcomeKind
 from app.domain.revisions import Position
@@ -186,7 +187,7 @@ def test_a_position_that_is_no_number_is_rejected(site: Any, make_hook: Any, val
 
 def test_a_missing_secret_stalls_without_asking_for_a_retry(site: Any, make_hook: Any) -> None:
     hook = make_hook()
-    site.put(replace(hook, settings={**hook.settings, "required_secrets": ["KEY"]}))
+    site.put(structs.replace(hook, settings={**hook.settings, "required_secrets": ["KEY"]}))
     answer = site.invoke()
     assert answer.status_code == 503
     assert answer.json()["type"] == "/problems/stalled"
@@ -212,7 +213,7 @@ def test_an_unexpected_error_tells_a_number_and_nothing_else(
 def test_a_name_that_could_forge_a_header_fails_the_answer(
     site: Any, make_hook: Any, name: str
 ) -> None:
-    site.put(replace(make_hook(), name=name))
+    site.put(structs.replace(make_hook(), name=name))
     answer = site.invoke()
     assert answer.status_code == 500
     assert answer.json()["type"] == "/problems/internal"

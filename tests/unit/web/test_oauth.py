@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import orjson
 import pytest
+from msgspec import structs
 
 from app.domain.errors import Transient
 from app.domain.outcomes import Outcome, OutcomeKind
@@ -109,7 +110,7 @@ def test_a_wrong_secret_or_client_is_refused_in_one_and_the_same_way(site: Any) 
 
 def test_a_revoked_client_gets_no_token(site: Any) -> None:
     table = site.hooks.table
-    revoked = {key: replace(client, revoked=True) for key, client in table.clients.items()}
+    revoked = {key: structs.replace(client, revoked=True) for key, client in table.clients.items()}
     site.hooks.table = replace(table, clients=revoked)
     assert error_of(asked(site)) == (401, "access_denied")
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from app.application.views import ActiveTable, HookRow, TriggerRow
 from app.domain.revisions import Position
@@ -30,7 +30,7 @@ def past(site: Any, make_hook: Any, make_event: Any) -> Any:
     """Made at 2, changed at 5, deleted at 8; the table of today knows nothing of it."""
     hook = make_hook(name="gone", enabled=True, script="old\n")
     secret = SealedSecret(name="KEY", key_id="k1", ciphertext="c2VhbGVk")
-    changed = replace(hook, script="new\n", secrets={"KEY": secret}, commit="d" * 40)
+    changed = structs.replace(hook, script="new\n", secrets={"KEY": secret}, commit="d" * 40)
     site.history.tables = {2: table(2, hook), 5: table(5, changed), 8: table(8)}
     site.audit.rows = [
         make_event(8, type="hook.deleted", commit=None),

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from msgspec import structs
 
 from app.domain.people import Role, local_person
 from app.web.rate_limits import Buckets, Rate, RateLimits
@@ -65,7 +66,7 @@ def test_a_client_signs_in_with_its_scopes_and_leaves_when_it_is_revoked(
     assert f"client:{client_id}" in page
     assert 'href="/history"' not in page
     table = site.hooks.table
-    gone = replace(table.clients[client_id], revoked=True)
+    gone = structs.replace(table.clients[client_id], revoked=True)
     site.hooks.table = replace(table, clients={**table.clients, client_id: gone})
     assert browser.get("/access").status_code == 303
 
