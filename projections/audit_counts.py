@@ -14,7 +14,8 @@ from app.domain.revisions import Position
 from projections.audit_marks import read_values
 from projections.audit_query import Conditions
 from projections.audit_search import Search, bits_of_positions, windows
-from projections.views import Session, Tables
+from projections.database import Write, inserting
+from projections.views import Tables
 
 PATIENCE = 0.25
 """Seconds until counting what holds words stops."""
@@ -25,12 +26,11 @@ DEFINITION = (
 )
 
 
-def add_counts(
-    session: Session, tables: Tables, rows: Iterable[AuditRow], moments: Iterable[str]
-) -> None:
+def counting(tables: Tables, rows: Iterable[AuditRow], moments: Iterable[str]) -> Write:
     """Count rows into the days and types they are of; ``moments`` are ``sortable``."""
     fresh = Counter((at[:10], row.type) for row, at in zip(rows, moments, strict=True))
-    session.run_many(tables.sql(_ADD), [(*key, number) for key, number in fresh.items()])
+    added = [(*key, number) for key, number in fresh.items()]
+    return inserting(tables.sql(_INTO), added, tables.sql(_ADDING))
 
 
 def count(search: Search, by: CountBy, newest: Position) -> Counts:
@@ -73,8 +73,8 @@ def _unfiltered(conditions: Conditions, newest: Position) -> bool:
     return whole and not (conditions.terms or conditions.words or times)
 
 
-_ADD = """
-INSERT INTO {days} VALUES (?, ?, ?)
+_INTO = "INSERT INTO {days}"
+_ADDING = """
 ON CONFLICT (day, type) DO UPDATE SET number = {days}.number + excluded.number"""
 _BY_TYPE = "SELECT type, sum(number) FROM {days} GROUP BY type ORDER BY type"
 _BY_DAY = "SELECT day, sum(number) FROM {days} GROUP BY day ORDER BY day"

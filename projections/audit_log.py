@@ -8,6 +8,7 @@ might be a secret.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -38,8 +39,9 @@ class Label:
 
 def concerned_hook(fact: Recorded) -> str | None:
     """Return the ULID of the hook an event is about, if it is about one."""
-    if fact.kind == "hook":
-        return fact.identifier
+    kind, _, identifier = fact.stream.partition(":")
+    if kind == "hook":
+        return identifier
     hook_id = getattr(fact.event, "hook_id", None)
     return hook_id if isinstance(hook_id, str) else None
 
@@ -56,32 +58,34 @@ def label_after(fact: Recorded, label: Label | None) -> Label | None:
 
 def audit_row(fact: Recorded, label: Label | None) -> AuditRow:
     """Tell ``fact`` for people; ``label`` is that of the concerned hook after it."""
-    if fact.event is None:
+    event = fact.event
+    if event is None:
         return _row_of_unknown(fact)
-    meta = fact.event.meta
-    hook_name, trigger = _hook_and_trigger(fact, label)
+    meta = event.meta
+    known = meta.get
+    kind, _, identifier = fact.stream.partition(":")
+    name, trigger = (label.name, label.trigger) if label is not None else (None, None)
     return AuditRow(
-        position=fact.position,
-        at=fact.event.timestamp,
-        type=fact.topic,
-        actor=str(meta.get("actor", _UNKNOWN)),
-        origin=str(meta.get("origin", _UNKNOWN)),
-        subject=fact.stream,
-        hook=concerned_hook(fact),
-        hook_name=hook_name,
-        trigger=trigger,
-        source=meta.get("source") or _source(fact),
-        commit=meta.get("commit") or _commit(fact),
-        correlation_id=meta.get("correlation_id"),
-        reason=meta.get("reason"),
-        data=_data(fact.event),
-        signer=_signer(meta),
+        fact.position,
+        event.timestamp,
+        fact.topic,
+        str(known("actor", _UNKNOWN)),
+        str(known("origin", _UNKNOWN)),
+        fact.stream,
+        identifier if kind == "hook" else concerned_hook(fact),
+        identifier if kind == "name" else name,
+        identifier if kind == "trigger" else trigger,
+        known("source") or _source(kind, identifier),
+        known("commit") or _commit(event, kind, identifier),
+        known("correlation_id"),
+        known("reason"),
+        _data(event),
+        _signer(meta["signer"]) if "signer" in meta else None,
     )
 
 
-def _signer(meta: Mapping[str, Any]) -> Mapping[str, str] | None:
+def _signer(signer: object) -> Mapping[str, str] | None:
     """Read who signed: a principal, or one with the fingerprint of the key."""
-    signer = meta.get("signer")
     if isinstance(signer, str) and signer:
         return {"principal": signer}
     if not isinstance(signer, Mapping):
@@ -109,48 +113,44 @@ def searchable(row: AuditRow, data: str | None = None) -> str:
         row.correlation_id,
         *(row.signer or {}).values(),
     )
-    head = "\n".join([column for column in columns if column])
+    head = "\n".join(filter(None, columns))
     if data is not None and "\\" not in data and "null" not in data:
         return f"{head}\n{data}"
     return "\n".join((head, *_words(row.data)))
 
 
-def _hook_and_trigger(fact: Recorded, label: Label | None) -> tuple[str | None, str | None]:
-    name, trigger = (label.name, label.trigger) if label is not None else (None, None)
-    if fact.kind == "name":
-        name = fact.identifier
-    if fact.kind == "trigger":
-        trigger = fact.identifier
-    return name, trigger
-
-
-def _source(fact: Recorded) -> str | None:
-    match fact.kind:
+def _source(kind: str, identifier: str) -> str | None:
+    match kind:
         case "source":
-            return fact.identifier
+            return identifier
         case "sync":
-            return fact.identifier.rpartition("@")[0]
+            return identifier.rpartition("@")[0]
     return None
 
 
-def _commit(fact: Recorded) -> str | None:
-    match fact.event:
-        case SyncRun.Created():
-            return fact.event.commit
-        case _ if fact.kind == "source":
-            commit = getattr(fact.event, "commit", None)
-            return commit if isinstance(commit, str) else None
-        case SyncRun.Repeated():
-            return fact.identifier.rpartition("@")[2]
+def _commit(event: DomainEvent, kind: str, identifier: str) -> str | None:
+    if isinstance(event, SyncRun.Repeated):
+        return identifier.rpartition("@")[2]
+    if kind == "source" or isinstance(event, SyncRun.Created):
+        commit = getattr(event, "commit", None)
+        return commit if isinstance(commit, str) else None
     return None
 
 
 def _data(event: DomainEvent) -> dict[str, Any]:
-    data = {key: value for key, value in vars(event).items() if key not in _HIDDEN}
+    members = vars(event)
+    data = {key: members[key] for key in _shown(type(event))}
     if "script" in data:
         data["script"] = _described(str(data["script"]))
-    claims = {key: event.meta[key] for key in _CLAIMS if event.meta.get(key)}
-    return data | ({"commit_by": claims} if claims else {})
+    if claims := {key: claim for key in _CLAIMS if (claim := event.meta.get(key))}:
+        data["commit_by"] = claims
+    return data
+
+
+@functools.cache
+def _shown(event_class: type[DomainEvent]) -> tuple[str, ...]:
+    names = [field.name for field in dataclasses.fields(event_class)]
+    return tuple(name for name in names if name not in _HIDDEN)
 
 
 def _described(script: str) -> dict[str, Any]:
@@ -158,7 +158,7 @@ def _described(script: str) -> dict[str, Any]:
     return {
         "sha256": hashlib.sha256(encoded).hexdigest(),
         "bytes": len(encoded),
-        "lines": len(script.splitlines()),
+        "lines": script.count("\n") + (not script.endswith("\n")) if script else 0,
     }
 
 
@@ -187,7 +187,7 @@ def _row_of_unknown(fact: Recorded) -> AuditRow:
         hook=concerned_hook(fact),
         hook_name=None,
         trigger=fact.identifier if fact.kind == "trigger" else None,
-        source=texts.get("source") or _source(fact),
+        source=texts.get("source") or _source(fact.kind, fact.identifier),
         commit=texts.get("commit"),
         correlation_id=texts.get("correlation_id"),
         reason=texts.get("reason"),

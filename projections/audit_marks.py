@@ -8,20 +8,26 @@ each filter, joined by the processor's *and*, and counting is counting bits.
 
 from __future__ import annotations
 
+import functools
 import struct
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
+from typing import cast
 
 from app.application.views import AuditRow
 from projections.audit_query import Interval, Term
-from projections.views import Database, Session, Tables
+from projections.database import Database, Session, Write, inserting
+from projections.views import Tables
 
 CHUNK = 4096
 """Positions."""
 EVERYTHING = Term("", ("",))
 """Marks every row there is; positions may have gaps."""
 
+Key = tuple[str, str]
+"""A filter and one of its values."""
 Chunks = Mapping[int, list[bytes]]
 """Sets to be united, by number of chunk."""
 
@@ -35,26 +41,75 @@ def definitions(database: Database) -> tuple[str, ...]:
     return (_MARKS % (database.bytes_type, database.clustered), _SPANS)
 
 
-def add_marks(
-    session: Session, tables: Tables, rows: Sequence[AuditRow], moments: Sequence[str]
-) -> None:
-    """Mark rows whose positions follow those marked before; ``moments`` are ``sortable``."""
-    fresh: dict[tuple[str, str, int], list[int]] = defaultdict(list)
-    spans: dict[int, list[str]] = defaultdict(list)
-    for row, moment in zip(rows, moments, strict=True):
-        chunk, offset = divmod(row.position, CHUNK)
-        spans[chunk].append(moment)
-        for field, value in _marked(row, moment[:10]):
-            fresh[field, value, chunk].append(offset)
-    begun = {chunk for chunk in spans if session.rows(tables.sql(_BEGUN), chunk)}
-    session.run_many(
-        tables.sql(_PUT),
-        [
-            (*key, _joined(_stored(session, tables, key) if key[2] in begun else b"", offsets))
-            for key, offsets in fresh.items()
-        ],
-    )
-    session.run_many(tables.sql(_SPAN), [(chunk, min(at), max(at)) for chunk, at in spans.items()])
+class Marks:
+    """Marks under way; rows come in the order of their positions."""
+
+    def __init__(self, tables: Tables, stored: Callable[[int, Key], bytes]) -> None:
+        """Begin anywhere; ``stored`` returns what a set of that chunk holds already."""
+        self._tables = tables
+        self._stored = stored
+        self._chunk = -1
+        self._marked: dict[Key, bytes] = {}
+
+    def take(self, rows: Sequence[AuditRow], moments: Sequence[str]) -> list[Write]:
+        """Mark rows; ``moments`` are ``sortable``."""
+        sets: list[tuple[str, str, int, bytes]] = []
+        spans: list[tuple[int, str, str]] = []
+        start = 0
+        while start < len(rows):
+            chunk = rows[start].position // CHUNK
+            end = bisect_left(rows, (chunk + 1) * CHUNK, start, key=_position)
+            part, at = rows[start:end], moments[start:end]
+            sets += [(*key, chunk, marked) for key, marked in self._joined(chunk, part, at)]
+            spans.append((chunk, min(at), max(at)))
+            start = end
+        return [
+            inserting(self._tables.sql(_INTO_MARKS), sets, _REPLACING),
+            inserting(self._tables.sql(_INTO_SPANS), spans, self._tables.sql(_WIDENING)),
+        ]
+
+    def _joined(
+        self, chunk: int, rows: Sequence[AuditRow], moments: Sequence[str]
+    ) -> Iterator[tuple[Key, bytes]]:
+        """Yield the sets of a chunk that have grown."""
+        if chunk != self._chunk:
+            self._chunk, self._marked = chunk, {}
+        first = chunk * CHUNK
+        offsets = [row.position - first for row in rows]
+        for field, values in _columns(rows, moments):
+            fresh: dict[str | None, list[int]] = defaultdict(list)
+            for offset, value in zip(offsets, values, strict=True):
+                fresh[value].append(offset)
+            fresh.pop(None, None)
+            yield from self._grown(field, fresh)
+        signed: dict[str | None, list[int]] = defaultdict(list)
+        for offset, row in zip(offsets, rows, strict=True):
+            if row.signer is not None:
+                for value in set(row.signer.values()):
+                    signed[value].append(offset)
+        yield from self._grown("signer", signed)
+
+    def _grown(
+        self, field: str, fresh: Mapping[str | None, list[int]]
+    ) -> Iterator[tuple[Key, bytes]]:
+        for value, offsets in fresh.items():
+            key = (field, cast("str", value))
+            before = self._marked.get(key)
+            if before is None:
+                before = self._stored(self._chunk, key)
+            self._marked[key] = after = _joined(before, offsets)
+            yield key, after
+
+
+def stored_marks(session: Session, tables: Tables) -> Callable[[int, Key], bytes]:
+    """Return what looks up the set of a value in a chunk."""
+    begun = functools.cache(lambda chunk: bool(session.rows(tables.sql(_BEGUN), chunk)))
+
+    def stored(chunk: int, key: Key) -> bytes:
+        found = session.rows(tables.sql(_GET), *key, chunk) if begun(chunk) else []
+        return bytes(found[0][0]) if found else b""
+
+    return stored
 
 
 def read_marks(
@@ -121,29 +176,22 @@ def positions_in(chunk: int, bits: int, *, descending: bool) -> Iterator[int]:
         yield base + offset
 
 
-def _marked(row: AuditRow, day: str) -> Iterator[tuple[str, str]]:
-    yield "", ""
-    signer: Mapping[str, Any] = row.signer or {}
-    for field, value in (
-        ("type", row.type),
-        ("actor", row.actor),
-        ("origin", row.origin),
-        ("hook", row.hook),
-        ("name", row.hook_name),
-        ("trigger", row.trigger),
-        ("commit", row.commit),
-        ("correlation", row.correlation_id),
-        ("day", day),
-    ):
-        if value is not None:
-            yield field, value
-    for value in dict.fromkeys(signer.values()):
-        yield "signer", value
+_position = attrgetter("position")
 
 
-def _stored(session: Session, tables: Tables, key: tuple[str, str, int]) -> bytes:
-    found = session.rows(tables.sql(_GET), *key)
-    return bytes(found[0][0]) if found else b""
+def _columns(
+    rows: Sequence[AuditRow], moments: Sequence[str]
+) -> Iterator[tuple[str, Iterable[str | None]]]:
+    yield "", [""] * len(rows)
+    yield "type", [row.type for row in rows]
+    yield "actor", [row.actor for row in rows]
+    yield "origin", [row.origin for row in rows]
+    yield "hook", [row.hook for row in rows]
+    yield "name", [row.hook_name for row in rows]
+    yield "trigger", [row.trigger for row in rows]
+    yield "commit", [row.commit for row in rows]
+    yield "correlation", [row.correlation_id for row in rows]
+    yield "day", [moment[:10] for moment in moments]
 
 
 def _joined(stored: bytes, offsets: list[int]) -> bytes:
@@ -168,12 +216,12 @@ CREATE TABLE {marks} (
 _SPANS = """
 CREATE TABLE {spans} (chunk BIGINT PRIMARY KEY, first_at TEXT NOT NULL, last_at TEXT NOT NULL)"""
 _GET = "SELECT positions FROM {marks} WHERE field = ? AND value = ? AND chunk = ?"
-_PUT = """
-INSERT INTO {marks} VALUES (?, ?, ?, ?)
-ON CONFLICT (field, value, chunk) DO UPDATE SET positions = excluded.positions"""
+_INTO_MARKS = "INSERT INTO {marks}"
+_REPLACING = "ON CONFLICT (field, value, chunk) DO UPDATE SET positions = excluded.positions"
 _BEGUN = "SELECT 1 FROM {spans} WHERE chunk = ?"
-_SPAN = """
-INSERT INTO {spans} VALUES (?, ?, ?) ON CONFLICT (chunk) DO UPDATE SET
+_INTO_SPANS = "INSERT INTO {spans}"
+_WIDENING = """
+ON CONFLICT (chunk) DO UPDATE SET
 first_at = CASE WHEN excluded.first_at < {spans}.first_at THEN excluded.first_at
     ELSE {spans}.first_at END,
 last_at = CASE WHEN excluded.last_at > {spans}.last_at THEN excluded.last_at

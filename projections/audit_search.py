@@ -22,7 +22,8 @@ from projections.audit_marks import (
 )
 from projections.audit_query import Conditions
 from projections.audit_words import Step, with_words
-from projections.views import Database, Session, Tables
+from projections.database import Database, Session
+from projections.views import Tables
 
 PATIENCE = 0.008
 """Seconds; the last step may take as long again."""

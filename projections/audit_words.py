@@ -7,12 +7,14 @@ what one question to it can cost is known.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import functools
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from app.domain.revisions import Position
 from projections.audit_marks import CHUNK, bits_between
-from projections.views import Database, Session, Tables
+from projections.database import Database, Session, Write
+from projections.views import Tables
 
 CHUNKS_OF_PARTITION = 16
 PARTITION = CHUNKS_OF_PARTITION * CHUNK
@@ -32,22 +34,36 @@ class Step:
     """All before this position, itself included, has been examined, in the order of the walk."""
 
 
-def add_words(
-    database: Database, session: Session, tables: Tables, rows: Iterable[tuple[Position, str]]
-) -> None:
-    """Index texts by position.
+class Words:
+    """Words under way; rows come in the order of their positions."""
 
-    To be called before their marks are added, which tell what partitions there are.
-    """
-    by_partition: dict[int, list[tuple[Position, str]]] = {}
-    for row in rows:
-        by_partition.setdefault(row[0] // PARTITION, []).append(row)
-    for partition, members in by_partition.items():
-        table = _table(tables, partition)
-        if not session.rows(tables.sql(_ANY), *_chunks(partition)):
-            for statement in database.text_tables(table):
-                session.run(statement)
-        database.add_texts(session, table, members)
+    def __init__(self, database: Database, tables: Tables, begun: Callable[[int], bool]) -> None:
+        """``begun`` tells whether the tables of a partition exist, before any row is taken."""
+        self._database = database
+        self._tables = tables
+        self._begun = begun
+        self._newest = -1
+
+    def take(self, rows: Sequence[tuple[Position, str]]) -> Iterator[Write]:
+        """Index texts by position."""
+        by_partition: dict[int, list[tuple[Position, str]]] = {}
+        for row in rows:
+            by_partition.setdefault(row[0] // PARTITION, []).append(row)
+        for partition, members in by_partition.items():
+            table = _table(self._tables, partition)
+            if partition > self._newest and not self._begun(partition):
+                for statement in self._database.text_tables(table):
+                    yield functools.partial(_run, statement)
+            self._newest = partition
+            yield functools.partial(self._add, table, members)
+
+    def _add(self, table: str, rows: Sequence[tuple[Position, str]], session: Session) -> None:
+        self._database.add_texts(session, table, rows)
+
+
+def stored_words(session: Session, tables: Tables) -> Callable[[int], bool]:
+    """Return what tells whether a partition has begun; to be asked before rows are marked."""
+    return lambda partition: bool(session.rows(tables.sql(_ANY), *_chunks(partition)))
 
 
 def drop_words(database: Database, session: Session, tables: Tables) -> None:
@@ -120,6 +136,10 @@ class _Wanted:
             for chunk, bits in self.chunks.items()
             if (inside := bits & bits_between(chunk, low, high))
         }
+
+
+def _run(statement: str, session: Session) -> None:
+    session.run(statement)
 
 
 def _table(tables: Tables, partition: int) -> str:

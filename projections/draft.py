@@ -23,6 +23,12 @@ class Keys:
     clients: set[str] = field(default_factory=set)
     sources: set[str] = field(default_factory=set)
 
+    def add(self, others: Keys) -> None:
+        self.hooks |= others.hooks
+        self.triggers |= others.triggers
+        self.clients |= others.clients
+        self.sources |= others.sources
+
 
 class Rows(Generic[Row]):
     """A mapping that is copied at its first change, and remembers which keys changed."""

@@ -9,17 +9,23 @@ from __future__ import annotations
 
 import contextlib
 import gc
-from collections.abc import Generator, Iterator, Sequence
+import sys
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from app.domain.errors import HookledgerError
 from app.domain.revisions import Position
+from projections.database import Write
 from projections.event_log import EventLog, Recorded
 from projections.follower import BATCH
 from projections.views import StoredView, Tables
 
 GROUP = 4096
 """Positions to a transaction: more are quicker, and keep those who save waiting longer (0.1 s)."""
+
+_TURN = 0.0003
+"""Seconds."""
 
 _Built = Sequence[tuple[StoredView, Tables]]
 
@@ -45,7 +51,7 @@ def rebuild(
     with database.write() as session:
         built = [(view, view.begin_rebuild(session)) for view in views]
     try:
-        yield from _fill(built, log, batch, group)
+        yield from _Run(built, log, batch, group).steps()
     except BaseException:
         with contextlib.suppress(HookledgerError), database.write() as session:
             for view, tables in built:
@@ -53,32 +59,61 @@ def rebuild(
         raise
 
 
-def _fill(built: _Built, log: EventLog, batch: int, group: int) -> Generator[Progress, None, None]:
-    with _without_collecting():
-        done = yield from _replay(built, log, Position(0), batch, group)
-    for view, tables in built:
-        for statement in view.indexes():
-            yield Progress(done, done, "Making indexes")
-            with view.database.write() as session:
-                view.index_rebuild(session, tables, statement)
-    while not _switched(built):
-        # A follower was faster: then there is more to select.
-        done = yield from _replay(built, log, done, batch, group)
+class _Run:
+    """Views on their way from the log into tables of a new generation."""
 
+    def __init__(self, built: _Built, log: EventLog, batch: int, group: int) -> None:
+        self._built = built
+        self._database = built[0][0].database
+        self._replays = [view.replay(tables) for view, tables in built]
+        self._log = log
+        self._batch = batch
+        self._group = group
+        self._done = Position(0)
 
-def _replay(
-    built: _Built, log: EventLog, done: Position, batch: int, group: int
-) -> Generator[Progress, None, Position]:
-    """Take in what there is, a transaction at a time; return how far that was."""
-    total = log.head()
-    yield Progress(done, total)
-    while recorded := _selected(log, done, batch, group):
-        with built[0][0].database.write() as session:
-            for view, tables in built:
-                view.apply_to_rebuild(session, tables, recorded)
-        done = recorded[-1].position
-        yield Progress(done, max(total, done))
-    return done
+    def steps(self) -> Iterator[Progress]:
+        """Go all the way."""
+        with _undisturbed(), ThreadPoolExecutor(1, "rebuild") as writer:
+            yield from self._replay(writer)
+            for view, tables in self._built:
+                for statement in view.indexes():
+                    yield Progress(self._done, self._done, "Making indexes")
+                    with self._database.write() as session:
+                        view.index_rebuild(session, tables, statement)
+            while not self._switched():
+                # A follower was faster: then there is more to select.
+                yield from self._replay(writer)
+
+    def _replay(self, writer: Executor) -> Iterator[Progress]:
+        """Take in what there is: while one group is written, the next is read and taken in."""
+        total = self._log.head()
+        yield Progress(self._done, total)
+        written: Future[None] | None = None
+        while recorded := _selected(self._log, self._done, self._batch, self._group):
+            writes = [list(replay.take(recorded)) for replay in self._replays]
+            if written is not None:
+                written.result()
+                yield Progress(self._done, max(total, self._done))
+            self._done = recorded[-1].position
+            written = writer.submit(self._write, writes, self._done)
+        if written is not None:
+            written.result()
+            self._write([replay.finish() for replay in self._replays], self._done)
+            yield Progress(self._done, max(total, self._done))
+
+    def _write(self, writes: Sequence[Iterable[Write]], reached: Position) -> None:
+        with self._database.write() as session:
+            for (view, tables), of_view in zip(self._built, writes, strict=True):
+                view.apply_to_rebuild(session, tables, of_view, reached)
+
+    def _switched(self) -> bool:
+        """Put all views to use, or none if one lacks events that arrived meanwhile."""
+        with self._database.write() as session:
+            if not all(view.is_rebuilt(session, tables) for view, tables in self._built):
+                return False
+            for view, tables in self._built:
+                view.finish_rebuild(session, tables)
+            return True
 
 
 def _selected(log: EventLog, after: Position, batch: int, group: int) -> list[Recorded]:
@@ -97,23 +132,18 @@ def _selected(log: EventLog, after: Position, batch: int, group: int) -> list[Re
     return recorded
 
 
-def _switched(built: _Built) -> bool:
-    """Put all views to use, or none if one lacks events that arrived meanwhile."""
-    with built[0][0].database.write() as session:
-        if not all(view.is_rebuilt(session, tables) for view, tables in built):
-            return False
-        for view, tables in built:
-            view.finish_rebuild(session, tables)
-        return True
-
-
 @contextlib.contextmanager
-def _without_collecting() -> Iterator[None]:
-    """Spare the search for cycles, of which replaying makes none, a tenth of the time."""
-    was_enabled = gc.isenabled()
+def _undisturbed() -> Iterator[None]:
+    """Let two threads take turns quickly, and spare the search for cycles, which there are not.
+
+    By default a thread that has written waits up to 5 ms for the interpreter.
+    """
+    was_enabled, interval = gc.isenabled(), sys.getswitchinterval()
     gc.disable()
+    sys.setswitchinterval(min(interval, _TURN))
     try:
         yield
     finally:
+        sys.setswitchinterval(interval)
         if was_enabled:
             gc.enable()

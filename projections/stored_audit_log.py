@@ -10,10 +10,10 @@ import msgspec
 
 from app.application.views import AuditQuery, AuditRow, CountBy, Counts, Page
 from app.domain.revisions import Position
-from projections.audit_counts import DEFINITION, add_counts, count
+from projections.audit_counts import DEFINITION, count
 from projections.audit_cursors import CursorsOf, Place
-from projections.audit_log import Label, audit_row, concerned_hook, label_after, searchable
-from projections.audit_marks import add_marks, definitions, some_values
+from projections.audit_log import Label, concerned_hook
+from projections.audit_marks import Marks, definitions, some_values, stored_marks
 from projections.audit_query import (
     LAST_POSITION,
     Conditions,
@@ -22,10 +22,12 @@ from projections.audit_query import (
     conditions_of,
     sortable,
 )
+from projections.audit_rows import AuditRows
 from projections.audit_search import Search
-from projections.audit_words import add_words, drop_words
+from projections.audit_words import Words, drop_words, stored_words
+from projections.database import Session
 from projections.event_log import Recorded
-from projections.views import Session, StoredView, Tables
+from projections.views import Replay, StoredView, Tables
 
 _COLUMNS = (
     "position",
@@ -136,29 +138,18 @@ class StoredAuditLog(StoredView):
             session.run(f"DROP TABLE IF EXISTS {tables.table(table)}")
 
     def _write(self, session: Session, tables: Tables, recorded: Sequence[Recorded]) -> None:
-        labels = _labels(session, tables, {concerned_hook(fact) for fact in recorded} - {None})
-        changed: set[str] = set()
-        rows = []
-        for fact in recorded:
-            hook = concerned_hook(fact) or ""
-            label = label_after(fact, labels.get(hook))
-            if label is not None and label != labels.get(hook):
-                labels[hook] = label
-                changed.add(hook)
-            rows.append(audit_row(fact, label))
-        moments = [sortable(row.at) for row in rows]
-        texts = [msgspec.json.encode(row.data).decode() for row in rows]
-        session.run_many(tables.sql(_INSERT), map(_values, rows, moments, texts))
-        session.run_many(
-            tables.sql(_SET_LABEL),
-            ((hook, labels[hook].name, labels[hook].trigger) for hook in sorted(changed)),
+        rows = AuditRows(
+            tables,
+            _labels(session, tables, {concerned_hook(fact) for fact in recorded} - {None}),
+            Words(self._database, tables, stored_words(session, tables)),
+            Marks(tables, stored_marks(session, tables)),
         )
-        words = (
-            (row.position, searchable(row, text)) for row, text in zip(rows, texts, strict=True)
-        )
-        add_words(self._database, session, tables, words)
-        add_marks(session, tables, rows, moments)
-        add_counts(session, tables, rows, moments)
+        for write in rows.take(recorded):
+            write(session)
+
+    def replay(self, tables: Tables) -> Replay:
+        words = Words(self._database, tables, lambda _partition: False)
+        return AuditRows(tables, {}, words, Marks(tables, lambda _chunk, _key: b""))
 
 
 _EVENTS = """
@@ -181,36 +172,12 @@ CREATE TABLE {events} (
 )"""
 _LABELS = """
 CREATE TABLE {labels} (hook TEXT PRIMARY KEY, name TEXT NOT NULL, trigger_id TEXT NOT NULL)"""
-_INSERT = "INSERT INTO {events} VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_SET_LABEL = """
-INSERT INTO {labels} VALUES (?, ?, ?)
-ON CONFLICT (hook) DO UPDATE SET name = excluded.name, trigger_id = excluded.trigger_id"""
 
 
 def _labels(session: Session, tables: Tables, hooks: Collection[str | None]) -> dict[str, Label]:
     marks = ", ".join("?" * len(hooks))
     sql = tables.sql("SELECT hook, name, trigger_id FROM {labels} WHERE hook IN (%s)") % marks
     return {hook: Label(name, trigger) for hook, name, trigger in session.rows(sql, *hooks)}
-
-
-def _values(row: AuditRow, at: str, data: str) -> tuple[Any, ...]:
-    return (
-        row.position,
-        at,
-        row.type,
-        row.actor,
-        row.origin,
-        row.subject,
-        row.hook,
-        row.hook_name,
-        row.trigger,
-        row.source,
-        row.commit,
-        row.correlation_id,
-        row.reason,
-        data,
-        None if row.signer is None else msgspec.json.encode(row.signer).decode(),
-    )
 
 
 def _row(values: tuple[Any, ...]) -> AuditRow:

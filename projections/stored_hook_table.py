@@ -6,7 +6,7 @@ what changed; so there is one fold, and no process keeps a copy that could grow 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
@@ -15,11 +15,12 @@ import msgspec
 
 from app.application.views import ActiveTable, ClientRow, HookRow, SourceRow, TriggerRow
 from app.domain.revisions import Position
+from projections.database import Session, Write, inserting
 from projections.draft import Keys
 from projections.event_log import Recorded
 from projections.hook_table import fold_with_changes, touched
-from projections.table_snapshots import TABLES, definitions, is_due, keep, nearest
-from projections.views import Session, StoredView, Tables
+from projections.table_snapshots import TABLES, Snapshots, definitions, is_due, keep, nearest
+from projections.views import Replay, StoredView, Tables
 
 Row = TypeVar("Row", bound=HookRow | TriggerRow | ClientRow | SourceRow)
 
@@ -60,12 +61,41 @@ class StoredHookTable(StoredView):
     def _write(self, session: Session, tables: Tables, recorded: Sequence[Recorded]) -> None:
         before = _load(session, tables, touched(recorded), Position(0))
         after, changed = fold_with_changes(before, recorded)
-        _HOOKS.save(session, tables, after.hooks, changed.hooks)
-        _TRIGGERS.save(session, tables, after.triggers, changed.triggers)
-        _CLIENTS.save(session, tables, after.clients, changed.clients)
-        _SOURCES.save(session, tables, after.sources, changed.sources)
+        for write in _saving(tables, after, changed):
+            write(session)
         if is_due(session, tables, after.position):
             keep(session, tables, _load(session, tables, None, after.position))
+
+    def replay(self, tables: Tables) -> Replay:
+        return _Replay(tables)
+
+
+class _Replay:
+    """The table in memory; its rows are written at the end, as most will change again."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+        self._table = ActiveTable()
+        self._changed = Keys()
+        self._snapshots = Snapshots(tables)
+
+    def take(self, recorded: Sequence[Recorded]) -> Iterable[Write]:
+        self._table, changed = fold_with_changes(self._table, recorded)
+        self._changed.add(changed)
+        return self._snapshots.take(self._table, changed.hooks)
+
+    def finish(self) -> Iterable[Write]:
+        changed, self._changed = self._changed, Keys()
+        return _saving(self._tables, self._table, changed)
+
+
+def _saving(tables: Tables, table: ActiveTable, changed: Keys) -> list[Write]:
+    return [
+        *_HOOKS.saving(tables, table.hooks, changed.hooks),
+        *_TRIGGERS.saving(tables, table.triggers, changed.triggers),
+        *_CLIENTS.saving(tables, table.clients, changed.clients),
+        *_SOURCES.saving(tables, table.sources, changed.sources),
+    ]
 
 
 def _load(session: Session, tables: Tables, keys: Keys | None, position: Position) -> ActiveTable:
@@ -116,20 +146,22 @@ class _Kind(Generic[Row]):
         decode = msgspec.json.Decoder(self.row_class).decode
         return {identifier: decode(content) for identifier, content in found}
 
-    def save(
-        self, session: Session, tables: Tables, rows: Mapping[str, Row], changed: Collection[str]
-    ) -> None:
+    def saving(
+        self, tables: Tables, rows: Mapping[str, Row], changed: Collection[str]
+    ) -> Iterable[Write]:
+        """Return what stores the rows that changed, and removes those that are gone."""
         table = tables.table(self.name)
         present = [rows[identifier] for identifier in sorted(changed) if identifier in rows]
         gone = [(identifier,) for identifier in sorted(changed) if identifier not in rows]
         stored = ("id", *(f'"{column}"' for column in self.columns), "content")
         updates = ", ".join(f"{column} = excluded.{column}" for column in stored[1:])
-        session.run_many(
-            f"INSERT INTO {table} ({', '.join(stored)}) VALUES ({', '.join('?' * len(stored))}) "  # noqa: S608 (names of ours)
+        yield inserting(
+            f"INSERT INTO {table} ({', '.join(stored)})",
+            [self._values(row) for row in present],
             f"ON CONFLICT (id) DO UPDATE SET {updates}",
-            (self._values(row) for row in present),
         )
-        session.run_many(f"DELETE FROM {table} WHERE id = ?", gone)  # noqa: S608 (names of ours)
+        remove = f"DELETE FROM {table} WHERE id = ?"  # noqa: S608 (names of ours)
+        yield lambda session: session.run_many(remove, gone)
 
     def _values(self, row: Row) -> tuple[str, ...]:
         columns = (getattr(row, column) for column in self.columns)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from app.application.transparency_ports import ConsistencyProof, InclusionProof
 from app.domain.errors import NotFound, Rejected, Stalled
@@ -19,9 +19,10 @@ from app.domain.transparency import (
     inclusion_proof,
     root_hash,
 )
+from projections.database import Session, Write
 from projections.event_log import PoisonEvent, Recorded
-from projections.transparency_tiles import GAPS, TILES, StoredTree
-from projections.views import Session, StoredView, Tables
+from projections.transparency_tiles import GAPS, TILES, Edge, StoredTree
+from projections.views import Replay, StoredView, Tables
 
 
 class StoredTransparencyLog(StoredView):
@@ -89,7 +90,22 @@ class StoredTransparencyLog(StoredView):
             session.run(f"DROP TABLE IF EXISTS {tables.table(table)}")
 
     def _write(self, session: Session, tables: Tables, recorded: Sequence[Recorded]) -> None:
-        StoredTree(session, tables).append([(fact.position, _leaf(fact)) for fact in recorded])
+        for write in _Growth(StoredTree(session, tables).edge()).take(recorded):
+            write(session)
+
+    def replay(self, tables: Tables) -> Replay:
+        return _Growth(Edge(tables))
+
+
+class _Growth:
+    def __init__(self, edge: Edge) -> None:
+        self._edge = edge
+
+    def take(self, recorded: Sequence[Recorded]) -> Iterable[Write]:
+        return self._edge.append([(fact.position, _leaf(fact)) for fact in recorded])
+
+    def finish(self) -> Iterable[Write]:
+        return ()
 
 
 def _leaf(fact: Recorded) -> bytes:

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from app.domain.transparency import HASH_BYTES, complete_hash
-from projections.views import Session, Tables
+from projections.database import Session, Write, inserting
+from projections.views import Tables
 
 LEVEL_BITS = 8
 WIDTH = 1 << LEVEL_BITS
@@ -32,10 +33,9 @@ _LAST = "SELECT number, hashes FROM {tiles} WHERE level = ? ORDER BY number DESC
 _READ = "SELECT hashes FROM {tiles} WHERE level = ? AND number = ?"
 _RUN = """
 SELECT hashes FROM {tiles} WHERE level = 0 AND number >= ? ORDER BY number LIMIT 64"""
-_PUT = """
-INSERT INTO {tiles} VALUES (?, ?, ?)
-ON CONFLICT (level, number) DO UPDATE SET hashes = excluded.hashes"""
-_GAP = "INSERT INTO {gaps} VALUES (?, ?)"
+_INTO_TILES = "INSERT INTO {tiles}"
+_REPLACING = "ON CONFLICT (level, number) DO UPDATE SET hashes = excluded.hashes"
+_INTO_GAPS = "INSERT INTO {gaps}"
 _GAPS = "SELECT position, missing FROM {gaps} ORDER BY position"
 
 
@@ -81,41 +81,71 @@ class StoredTree:
             yield from (bytes(hashes) for (hashes,) in rows)
             number += len(rows)
 
-    def append(self, leaves: Sequence[tuple[int, bytes]]) -> None:
-        """Add leaves, each with its event's position."""
-        missing = self._gaps[-1][1] if self._gaps else 0
-        expected = self.size() + missing + 1
-        for position, _ in leaves:
-            if position != expected:
-                missing += position - expected
-                self._session.run(self._tables.sql(_GAP), position, missing)
-            expected = position + 1
-        level, added = 0, b"".join(leaf for _, leaf in leaves)
-        while added:
-            added = self._extend(level, added)
-            level += 1
-
-    def _extend(self, level: int, added: bytes) -> bytes:
-        """Write hashes behind the last ones of a level; return those of the tiles now full."""
-        number, last = self._last(level)
-        hashes = last + added
-        tiles = [hashes[at : at + TILE_BYTES] for at in range(0, len(hashes), TILE_BYTES)]
-        self._session.run_many(
-            self._tables.sql(_PUT), [(level, number + n, tile) for n, tile in enumerate(tiles)]
-        )
-        return b"".join(complete_hash(_hashes(tile)) for tile in tiles if len(tile) == TILE_BYTES)
+    def edge(self) -> Edge:
+        """Return what it takes to let the tree grow."""
+        last: list[tuple[int, bytes]] = []
+        while rows := self._session.rows(self._tables.sql(_LAST), len(last)):
+            last.append((rows[0][0], bytes(rows[0][1])))
+        return Edge(self._tables, last, self._gaps[-1][1] if self._gaps else 0)
 
     def _last(self, level: int) -> tuple[int, bytes]:
-        """Return the tile to write to next, which may be empty yet."""
         rows = self._session.rows(self._tables.sql(_LAST), level)
-        number, hashes = rows[0] if rows else (0, b"")
-        return (number + 1, b"") if len(hashes) == TILE_BYTES else (number, bytes(hashes))
+        return rows[0] if rows else (0, b"")
 
     def _tile(self, level: int, number: int) -> bytes:
         if (level, number) not in self._read:
             rows = self._session.rows(self._tables.sql(_READ), level, number)
             self._read[level, number] = bytes(rows[0][0]) if rows else b""
         return self._read[level, number]
+
+
+class Edge:
+    """What a tree grows from: the last tile of each level, and how many positions hold no event."""
+
+    def __init__(
+        self, tables: Tables, last: Sequence[tuple[int, bytes]] = (), missing: int = 0
+    ) -> None:
+        self._tables = tables
+        self._last = list(last)
+        self._missing = missing
+
+    def append(self, leaves: Sequence[tuple[int, bytes]]) -> list[Write]:
+        """Add leaves, each with its event's position."""
+        gaps = self._passed([position for position, _ in leaves])
+        tiles: list[tuple[int, int, bytes]] = []
+        level, added = 0, b"".join([leaf for _, leaf in leaves])
+        while added:
+            if level == len(self._last):
+                self._last.append((0, b""))
+            added = self._extended(level, added, tiles)
+            level += 1
+        return [
+            inserting(self._tables.sql(_INTO_GAPS), gaps),
+            inserting(self._tables.sql(_INTO_TILES), tiles, _REPLACING),
+        ]
+
+    def _passed(self, positions: Sequence[int]) -> list[tuple[int, int]]:
+        """Return the gaps before and between positions."""
+        gaps = []
+        number, hashes = self._last[0] if self._last else (0, b"")
+        expected = number * WIDTH + len(hashes) // HASH_BYTES + self._missing + 1
+        for position in positions:
+            if position != expected:
+                self._missing += position - expected
+                gaps.append((position, self._missing))
+            expected = position + 1
+        return gaps
+
+    def _extended(self, level: int, added: bytes, tiles: list[tuple[int, int, bytes]]) -> bytes:
+        """Put hashes behind the last ones of a level; return those of the tiles now full."""
+        number, last = self._last[level]
+        if len(last) == TILE_BYTES:
+            number, last = number + 1, b""
+        hashes = last + added
+        whole = [hashes[at : at + TILE_BYTES] for at in range(0, len(hashes), TILE_BYTES)]
+        tiles.extend((level, number + n, tile) for n, tile in enumerate(whole))
+        self._last[level] = (number + len(whole) - 1, whole[-1])
+        return b"".join([complete_hash(_hashes(tile)) for tile in whole if len(tile) == TILE_BYTES])
 
 
 def _hashes(tile: bytes) -> list[bytes]:

@@ -4,8 +4,6 @@ Rows and position are written in one transaction that locks the position first, 
 processes may feed the same view and every event takes effect exactly once. A rebuild fills tables
 of a new *generation* beside those in use; one row says which generation is in use, so the switch is
 one small transaction that all processes see at once.
-
-A database is another adapter of ``Database``; statements are shared and use ``?`` for parameters.
 """
 
 from __future__ import annotations
@@ -14,84 +12,28 @@ import functools
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import ClassVar, Protocol
 
 from app.domain.errors import Conflict
 from app.domain.revisions import Position
+from projections.database import Database, Session, Write
 from projections.event_log import Recorded
 
 
-class Session(Protocol):
-    """An open transaction."""
+class Replay(Protocol):
+    """A view taken in from the first event on by memory alone: no row is ever read back."""
 
-    def rows(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        """Run a query and return all its rows."""
-        ...
+    def take(self, recorded: Sequence[Recorded]) -> Iterable[Write]:
+        """Take in the events that follow those before; return what is to be written.
 
-    def run(self, sql: str, *parameters: Any) -> None:
-        """Run a statement."""
-        ...
-
-    def run_many(self, sql: str, parameters: Iterable[Sequence[Any]]) -> None:
-        """Run a statement once per set of parameters."""
-        ...
-
-
-class Database(ABC):
-    """A database that keeps views; its methods are all in which databases differ.
-
-    Every method raises ``Transient`` for what may go away by itself and ``Stalled`` for the rest.
-    """
-
-    position_key: ClassVar[str]
-    """Column type of a primary key that holds positions."""
-    bytes_type: ClassVar[str]
-    """Column type of bytes."""
-    clustered: ClassVar[str]
-    """Stands behind a table's definition to have its rows stored within their primary key."""
-
-    @abstractmethod
-    def write(self) -> AbstractContextManager[Session]:
-        """Open a transaction that commits at the end of the block, or rolls back at an error."""
-
-    @abstractmethod
-    def read(self) -> AbstractContextManager[Session]:
-        """Open a read-only snapshot; any thread may, many at a time."""
-
-    @abstractmethod
-    def locking(self, sql: str) -> str:
-        """Return ``sql`` so that the rows it selects stay locked until the transaction ends."""
-
-    @abstractmethod
-    def text_tables(self, table: str) -> tuple[str, ...]:
-        """Return the statements that create the text index of ``table``."""
-
-    @abstractmethod
-    def drop_text(self, table: str) -> tuple[str, ...]:
-        """Return the statements that remove it, if it is there."""
-
-    @abstractmethod
-    def add_texts(
-        self, session: Session, table: str, texts: Iterable[tuple[Position, str]]
-    ) -> None:
-        """Put texts into the index of ``table``, by the position of their rows."""
-
-    @abstractmethod
-    def word_query(self, words: Sequence[str]) -> str:
-        """Write the parameter that asks for texts which hold all ``words``, taken literally."""
-
-    @abstractmethod
-    def word_walk(self, table: str, *, descending: bool) -> str:
-        """Return the query for positions, in order, of texts of ``table`` that hold words.
-
-        Its parameters: the words' query, the lowest position, the highest, how many at most.
+        Raises ``PoisonEvent``.
         """
+        ...
 
-    @abstractmethod
-    def close(self) -> None:
-        """Close all connections."""
+    def finish(self) -> Iterable[Write]:
+        """Return what was put off, so that the tables are as the events taken in make them."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,14 +112,13 @@ class StoredView(ABC):
         return tables
 
     def apply_to_rebuild(
-        self, session: Session, tables: Tables, recorded: Sequence[Recorded]
+        self, session: Session, tables: Tables, writes: Iterable[Write], reached: Position
     ) -> None:
-        """Take a batch into a generation under construction; raise ``Conflict`` if it is gone."""
-        state = self._building(session, tables)
-        fresh = [fact for fact in recorded if fact.position > state.built]
-        if fresh:
-            self._write(session, tables, fresh)
-            session.run(_ADVANCE_BUILT, fresh[-1].position, self.name)
+        """Write to a generation under construction; raise ``Conflict`` if it is gone."""
+        self._building(session, tables)
+        for write in writes:
+            write(session)
+        session.run(_ADVANCE_BUILT, reached, self.name)
 
     def index_rebuild(self, session: Session, tables: Tables, statement: str) -> None:
         """Run one of ``indexes`` on a generation that has its rows; raise ``Conflict``."""
@@ -204,6 +145,10 @@ class StoredView(ABC):
     def indexes(self) -> tuple[str, ...]:
         """Return what is quicker made once the rows are there, as templates of statements."""
         return ()
+
+    @abstractmethod
+    def replay(self, tables: Tables) -> Replay:
+        """Return what takes the log into an empty generation."""
 
     @abstractmethod
     def _create(self, session: Session, tables: Tables) -> None:

@@ -25,6 +25,7 @@ Subtree = Callable[[int, int], bytes]
 ``index`` of its level, from 0."""
 
 _sha256 = hashlib.sha256
+_HEAD = struct.Struct(">QQII").pack
 
 
 def state_digest(state: bytes) -> bytes:
@@ -39,7 +40,7 @@ def leaf_data(position: int, stream: str, version: int, topic: str, digest: byte
     big-endian numbers; stream; topic; 32 bytes of digest.
     """
     name, kind = stream.encode("utf-8", "surrogatepass"), topic.encode("utf-8", "surrogatepass")
-    head = struct.pack(">QQII", position, version, len(name), len(kind))
+    head = _HEAD(position, version, len(name), len(kind))
     return b"".join((ENTRY_PREFIX, head, name, kind, digest))
 
 
@@ -49,8 +50,11 @@ def leaf_hash(data: bytes) -> bytes:
 
 
 def event_hash(position: int, stream: str, version: int, topic: str, state: bytes) -> bytes:
-    """Hash an event as a leaf."""
-    return leaf_hash(leaf_data(position, stream, version, topic, state_digest(state)))
+    """Hash an event as a leaf: ``leaf_hash`` of ``leaf_data``, called a million times."""
+    name, kind = stream.encode("utf-8", "surrogatepass"), topic.encode("utf-8", "surrogatepass")
+    head = _HEAD(position, version, len(name), len(kind))
+    digest = _sha256(state).digest()
+    return _sha256(b"\x00" + ENTRY_PREFIX + head + name + kind + digest).digest()
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:

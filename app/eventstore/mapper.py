@@ -39,6 +39,8 @@ AGGREGATES: tuple[type[Root], ...] = (Hook, HookName, Trigger, Source, SyncRun, 
 _COLUMNS = ("originator_id", "originator_version")
 _VERSION = "class_version"
 
+_decode_json = msgspec.json.Decoder().decode
+
 
 @dataclass(frozen=True, slots=True)
 class UnknownEvent:
@@ -121,14 +123,16 @@ def _decode(stored: StoredEvent) -> DomainEventProtocol[str]:
     event_class = EVENTS.get(stored.topic)
     if event_class is None:
         raise _UnreadableError("this version of the server does not know this type of event.")
-    members = msgspec.json.decode(stored.state)
+    members = _decode_json(stored.state)
     if not isinstance(members, dict):
         raise _UnreadableError("its content is damaged: it is not a JSON object.")
-    _upcast(event_class, members)
+    if _VERSION in members or hasattr(event_class, _VERSION):
+        _upcast(event_class, members)
     # The library resolves this one by name too, when it builds the aggregate.
-    if members.get("originator_topic", _OWNERS[stored.topic]) != _OWNERS[stored.topic]:
+    if members.get("originator_topic", owner := _OWNERS[stored.topic]) != owner:
         raise _UnreadableError("its content is damaged: it names an aggregate that is not its own.")
-    members |= zip(_COLUMNS, (stored.originator_id, stored.originator_version), strict=True)
+    members["originator_id"] = stored.originator_id
+    members["originator_version"] = stored.originator_version
     return cast("DomainEventProtocol[str]", msgspec.convert(members, event_class))
 
 

@@ -202,7 +202,8 @@ def test_a_rebuild_cut_off_by_a_crash_is_swept_by_the_next(lived: Any) -> None:
     before = len(tables_in(lived.path))
     with lived.database.write() as session:
         tables = lived.audit.begin_rebuild(session)
-        lived.audit.apply_to_rebuild(session, tables, lived.log.select(Position(0), 5))
+        writes = lived.audit.replay(tables).take(lived.log.select(Position(0), 5))
+        lived.audit.apply_to_rebuild(session, tables, writes, Position(5))
 
     replay(lived)
     replay(lived)
