@@ -214,6 +214,12 @@ def test_roles_bound_what_is_shown_and_done(visit: Callable[[str], Visitor], mad
     assert "Add a secret" in page
     assert 'id="delete"' not in page
     assert operator.submit("/new-hook", name="x").status_code == 403
+    assert viewer.http.get("/new-hook").status_code == 403
+    assert "Create a hook" not in viewer.page("/hooks")
+    assert "Create a hook" in operator.page("/hooks")
+    page = operator.page("/new-hook")
+    assert "in git" in page
+    assert "on this server</a>" not in page
     assert operator.submit(f"/hooks/{made}/delete").status_code == 403
 
 

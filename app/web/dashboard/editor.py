@@ -27,6 +27,9 @@ from app.web.dashboard.starters import starter
 from app.web.parameters import choice, text
 from app.web.problems import type_of
 
+CREATE = "create:hooks"
+"""The scope that lets this server keep a new hook; one that git keeps takes ``COMMIT``."""
+
 
 async def edit(visit: Visit) -> Response:
     """Show the editor for a hook."""
@@ -60,9 +63,13 @@ async def save(visit: Visit) -> Response:
 
 
 async def new(visit: Visit) -> Response:
-    """Show the editor for a hook that does not exist yet."""
+    """Show the editor for a hook that does not exist yet, where this person may create one."""
     places = writable_sources(visit)
     source = visit.values["source"]
+    if source is None and not visit.may(CREATE):
+        if not places:
+            visit.require(CREATE)
+        source = places[0]
     if source is not None and source not in places:
         raise NotFound(f"There is no source `{source[:80]}` that you may commit to from here.")
     language = visit.values["language"] or API_LANGUAGE if source else API_LANGUAGE
@@ -176,7 +183,7 @@ PAGES = (
     Page(
         path="/new-hook",
         handle=new,
-        scope="create:hooks",
+        scope="read:hooks",
         section=_SECTION,
         parameters=(
             text("trigger", "What it is for."),
@@ -184,7 +191,7 @@ PAGES = (
             choice("language", "What it is written in.", tuple(SCRIPT_FILES)),
         ),
     ),
-    Page(path="/new-hook", handle=create, scope="create:hooks", method="POST", section=_SECTION),
+    Page(path="/new-hook", handle=create, scope=CREATE, method="POST", section=_SECTION),
     Page(
         path="/hooks/{hook}/edit",
         handle=edit,

@@ -10,6 +10,8 @@ from starlette.responses import Response
 
 from app.application.contracts import contracts_in
 from app.application.views import HookRow
+from app.web.dashboard.editor import CREATE
+from app.web.dashboard.hook_files import writable_sources
 from app.web.dashboard.hook_lookup import lacking
 from app.web.dashboard.pages import Page, Visit
 from app.web.parameters import CURSOR, choice, text
@@ -43,6 +45,7 @@ async def show(visit: Visit) -> Response:
         size=PAGE_SIZE,
         values=values,
         lacking=lacking,
+        creates=visit.may(CREATE) or bool(writable_sources(visit)),
     )
 
 
