@@ -74,6 +74,20 @@ def differences(fixture: Fixture, observed: Observed) -> tuple[str, ...]:
     return tuple(_differences(fixture.expect, observed))
 
 
+def written_fixture(payload: Mapping[str, Any], envelope: Mapping[str, Any]) -> str:
+    """Write the fixture that expects just what came of a payload."""
+    data = envelope.get("data")
+    if envelope.get("status") == "success":
+        expect: dict[str, Any] = {"result": data}
+        if "effects" in envelope:
+            expect["effects"] = envelope["effects"]
+    else:
+        named = data if isinstance(data, dict) else {}
+        expect = {"error": {key: named[key] for key in ("name", "message") if key in named}}
+    content = {"payload": payload, "expect": expect}
+    return json.dumps(content, ensure_ascii=False, indent=2) + "\n"
+
+
 def _refused(*problems: Problem) -> Rejected:
     return Rejected("The fixture cannot be used.", problems=problems)
 

@@ -29,7 +29,7 @@ class Tried:
 
 
 async def run(visit: Visit) -> Response:
-    """Run every fixture of the form against its draft, with the fixtures' own secrets."""
+    """Run the fixtures of the form, or ``only`` one, against its draft, with their own secrets."""
     try:
         fixtures = list(_fixtures(visit.form))
         draft = draft_of(visit, {})
@@ -65,7 +65,10 @@ def _fixtures(form: Form) -> Iterator[Fixture]:
     if added := form.word("new_path"):
         files[added] = form.text("new_text")
     found, problems = list[Fixture](), list[Problem]()
+    only = form.word("only")
     for path, text in files.items():
+        if only not in ("", path):
+            continue
         if path.startswith(f"{FIXTURES}/") and path.endswith(".json"):
             try:
                 found.append(parse_fixture(path, text.encode()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from itertools import count
 from typing import Any, cast, get_args
 
 import orjson
@@ -11,8 +12,10 @@ from starlette.responses import Response
 
 from app.application.run_draft import Draft, DraftResult
 from app.domain.errors import Problem, Rejected
+from app.domain.fixtures import FIXTURES, written_fixture
 from app.domain.outcomes import Language, OutcomeKind
 from app.web.dashboard.editor import read_dependencies
+from app.web.dashboard.forms import Form
 from app.web.dashboard.pages import Page, Visit
 from app.web.dashboard.rendering import indented
 
@@ -31,7 +34,18 @@ async def run(visit: Visit) -> Response:
             result = await visit.services.drafts.run_draft(draft_of(visit, payload))
     except Rejected as refusal:
         return visit.render("run_refused.html", refusal=refusal)
-    return visit.render("run_result.html", **_shown(result))
+    kept = _kept(form, payload, result)
+    return visit.render("run_result.html", fixture=kept, **_shown(result))
+
+
+def _kept(form: Form, payload: Any, result: DraftResult) -> tuple[str, str] | None:
+    """Return path and text of the fixture that the run can become, if the hook's folder is open."""
+    names = {name for name, _ in form}
+    if "new_path" not in names or not isinstance(payload, dict) or result.envelope is None:
+        return None
+    paths = (f"{FIXTURES}/example-{number}.json" for number in count(1))
+    free = next(path for path in paths if f"file:{path}" not in names)
+    return free, written_fixture(payload, orjson.loads(result.envelope))
 
 
 async def _saved(visit: Visit, payload: Any) -> DraftResult:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.domain.errors import Rejected
-from app.domain.fixtures import Fixture, Observed, differences, parse_fixture
+from app.domain.fixtures import Fixture, Observed, differences, parse_fixture, written_fixture
 
 SUCCESS = {"status": "success", "data": {"a": 1}, "effects": {"e": 2}}
 FAILURE = {"status": "error", "data": {"name": "E", "message": "no", "stack": "…"}}
@@ -87,3 +87,11 @@ def test_a_long_difference_is_told_line_by_line() -> None:
     assert f'  -  "member-7": "{"x" * 20}",' in lines
     assert '  +  "member-7": "y",' in lines
     assert len(lines) < 10
+
+
+@pytest.mark.parametrize("envelope", [SUCCESS, FAILURE, {"status": "success", "data": None}])
+def test_what_is_written_of_a_run_expects_just_that_run(envelope: dict[str, Any]) -> None:
+    written = parse_fixture("f/x.json", written_fixture({"user": {}}, envelope).encode())
+    assert written.payload == {"user": {}}
+    assert differences(written, Observed(envelope, ())) == ()
+    assert differences(written, Observed({"status": "success", "data": 1}, ())) != ()

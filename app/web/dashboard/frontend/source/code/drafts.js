@@ -1,5 +1,6 @@
 // A draft is kept in this browser, with what it was made from: a draft of an older version is offered
 // rather than put in the place of a newer one.
+import { addFile } from "./files.js";
 import { replaceAll } from "./texts.js";
 
 const WAIT = 400;
@@ -9,8 +10,8 @@ export function keepDraft(form, views) {
   const original = form.elements.script.value;
   const digest = form.elements.digest?.value ?? "";
   // Files beside the script are plain fields; those that differ are kept too.
-  const files = [...form.querySelectorAll("[data-file]")];
-  const changedFiles = () => Object.fromEntries(files.filter((area) => area.value !== area.defaultValue).map((area) => [area.name, area.value]));
+  const files = () => [...form.querySelectorAll("[data-file]")];
+  const changedFiles = () => Object.fromEntries(files().filter((area) => area.value !== area.defaultValue).map((area) => [area.name, area.value]));
   const state = form.querySelector("[data-draft-state]");
   const forget = form.querySelector("[data-forget]");
   let timer;
@@ -31,13 +32,17 @@ export function keepDraft(form, views) {
   const kept = read(key);
   if (kept && (kept.script !== original || Object.keys(kept.files ?? {}).length)) {
     replaceAll(views.script, kept.script);
-    for (const area of files) if (area.name in (kept.files ?? {})) area.value = kept.files[area.name];
+    for (const [name, text] of Object.entries(kept.files ?? {})) {
+      if (form.elements[name]) form.elements[name].value = text;
+      else if (form.querySelector("[data-new-file]")) addFile(form, name.replace("file:", ""), text);
+    }
     say(kept.digest === digest ? "Draft kept in this browser" : "Your draft is of an older version", true);
     clearTimeout(timer);
   }
   forget.addEventListener("click", () => {
     replaceAll(views.script, original);
-    for (const area of files) area.value = area.defaultValue;
+    form.querySelectorAll("[data-added]").forEach((block) => block.remove());
+    for (const area of files()) area.value = area.defaultValue;
     clearTimeout(timer);
     localStorage.removeItem(key);
     say("", false);
@@ -46,7 +51,7 @@ export function keepDraft(form, views) {
   const changed = () => { clearTimeout(timer); timer = setTimeout(later, WAIT); };
   // Whoever leaves within that time loses nothing.
   addEventListener("pagehide", () => { if (timer) { clearTimeout(timer); later(); } });
-  for (const area of files) area.addEventListener("input", changed);
+  form.addEventListener("input", ({ target }) => { if (target === form || target.matches("[data-file]")) changed(); });
   return {
     changed,
     // The draft goes when the server has taken it, which the page that follows knows (main.js).

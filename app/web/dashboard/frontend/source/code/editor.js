@@ -8,6 +8,7 @@ import { highlightSelectionMatches, searchKeymap } from "@codemirror/search";
 import { lintGutter, setDiagnostics } from "@codemirror/lint";
 import { languageOf, looks, nonce } from "./looks.js";
 import { keepDraft } from "./drafts.js";
+import { addFile } from "./files.js";
 import { startPayloads } from "./payloads.js";
 
 const writing = [
@@ -64,6 +65,8 @@ export function startEditor(form) {
   const changed = () => draft?.changed();
   for (const place of ["script", "payload"]) views[place] = write(form.elements[place], run, changed);
   draft = keepDraft(form, views);
+  const refusal = document.querySelector("[data-refusal]");
+  if (refusal) mark(views, refusal);
   const payloads = startPayloads(form, views.payload);
   form.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) run();
@@ -74,6 +77,11 @@ export function startEditor(form) {
   document.getElementById("result").addEventListener("htmx:afterSwap", (event) => {
     mark(views, event.target);
     payloads.ran();
+    event.target.querySelector("[data-fixture]")?.addEventListener("click", ({ currentTarget: button }) => {
+      addFile(form, button.dataset.path, button.dataset.fixture).focus();
+      button.disabled = true;
+      draft.changed();
+    });
   });
   form.querySelector("[data-copy-draft]")?.addEventListener("click", async (event) => {
     await navigator.clipboard.writeText(form.elements.script.value);
