@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).parent
+AXE = ROOT / "app/web/dashboard/frontend/node_modules/axe-core/axe.min.js"
 BUILT = ROOT / "app/web/dashboard/static/manifest.json"
 COMMAND = [sys.executable, "-m", "app"]
 START_SECONDS = 60
@@ -157,6 +158,17 @@ class Visit:
         self.page.goto(self.server.new_link(role))
         self.page.wait_for_url(self.server.address + "/")
 
+    def violations(self) -> list[str]:
+        """Return what axe finds that shuts people out of the page."""
+        self.page.evaluate(AXE.read_text())
+        found = self.page.evaluate("axe.run({resultTypes: ['violations']})")
+        return [
+            f"{each['id']}: {each['help']} at {[node['target'] for node in each['nodes']][:3]}: "
+            f"{each['nodes'][0]['failureSummary']}"
+            for each in found["violations"]
+            if each["impact"] in ("serious", "critical")
+        ]
+
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
@@ -178,6 +190,13 @@ def sample_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def empty_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with serving(tmp_path_factory.mktemp("empty"), samples=False) as server:
+        yield server
+
+
+@pytest.fixture
+def fresh_server(tmp_path: Path) -> Iterator[Server]:
+    """A server of an empty repository that nobody has used."""
+    with serving(tmp_path, samples=False) as server:
         yield server
 
 
