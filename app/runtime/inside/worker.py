@@ -26,6 +26,7 @@ from app.runtime.inside.context import HookContext
 from app.runtime.inside.hook_errors import describe, describe_unserialisable, hookledger_module
 from app.runtime.inside.http_client import AsyncHttp, Client, Http
 from app.runtime.inside.json_codec import decode, encode
+from app.runtime.inside.receiving import Receiver
 from app.runtime.inside.scripts import check, is_async, load_hook
 
 CONTEXT = "context"
@@ -126,9 +127,12 @@ class _Worker:
         return True
 
     def _serve_sync(self) -> None:
-        while data := self._connection.recv(protocol.RECEIVE_BYTES):
-            for number, _, body in self._frames.feed(data):
+        receiver, calls = Receiver(self._connection, len(os.sched_getaffinity(0))), 0
+        while data := receiver.receive(calls):
+            messages = self._frames.feed(data)
+            for number, _, body in messages:
                 self._answer(number, body)
+            calls = len(messages)
 
     def _answer(self, number: int, body: bytes) -> None:
         start_before, timeout, invocation_id, payload, _ = protocol.read_call(body)
