@@ -142,4 +142,4 @@ def open_writer(
 
 
 def _mirror_dir(settings: Settings, source: SourceSettings) -> Path:
-    return settings.data_dir / "mirrors" / source.id
+    return settings.data_dir.absolute() / "mirrors" / source.id

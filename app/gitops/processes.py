@@ -25,8 +25,9 @@ class GitProcesses:
     """Starts git on a repository of our own."""
 
     def __init__(self, git_dir: Path) -> None:
-        self._git_dir = git_dir
-        self._git = Git(str(git_dir))
+        # git is started in this folder, from which a relative path would lead elsewhere.
+        self._git_dir = git_dir.absolute()
+        self._git = Git(str(self._git_dir))
         self._running: dict[int, Any] = {}
         self._expired = False
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
 from tests.acceptance.conftest import Server, Workspace
 
 TRIGGER = "pre-user-registration"
@@ -28,6 +31,19 @@ def test_an_edited_hook_is_committed_and_in_force(server: Server, workspace: Wor
     assert answer.headers["hookledger-revision"] == commit
     assert answer.json()["effects"]["user"]["app_metadata"] == {"edited": True}
     assert workspace.git("status", "--porcelain") == ""
+
+
+def test_a_server_with_the_relative_paths_of_the_defaults_commits_too(
+    workspace: Workspace, start: Callable[..., AbstractContextManager[Server]]
+) -> None:
+    workspace.environment |= {
+        "HOOKLEDGER_REPO": "repository",
+        "HOOKLEDGER_DATA_DIR": "var",
+        "HOOKLEDGER_DATABASE_URL": "sqlite:///var/hookledger.db",
+    }
+    with start() as server:
+        edit(server, workspace, "--content", "-", "-m", "Mark the edited", stdin=SCRIPT)
+    assert workspace.git("log", "-1", "--format=%s") == "Mark the edited"
 
 
 def test_a_script_that_would_be_refused_is_not_committed(
