@@ -19,18 +19,18 @@ _ATTEMPTS, _PAUSE = 20, 0.01
 
 @contextlib.contextmanager
 def serving(settings: Settings) -> Iterator[None]:
-    """Say that this process serves, and at which address; nothing is restored under it.
+    """Say that this process serves, and at which address; nobody else serves or restores there.
 
-    Raises ``Stalled`` while a backup is being restored.
+    Raises ``Stalled`` while another server runs, or a backup is being restored.
     """
     with contextlib.ExitStack() as stack:
         for _ in range(_ATTEMPTS):
             with contextlib.suppress(BlockingIOError):
-                descriptor = stack.enter_context(_locked(settings, fcntl.LOCK_SH))
+                descriptor = stack.enter_context(_locked(settings))
                 break
             threading.Event().wait(_PAUSE)
         else:
-            raise Stalled(f"A backup is being restored to {settings.data_dir}; start afterwards.")
+            raise Stalled(_in_the_way(settings))
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, settings.address.encode(), 0)
         yield
@@ -40,7 +40,8 @@ def serving(settings: Settings) -> Iterator[None]:
 def alone(settings: Settings) -> Iterator[None]:
     """Keep servers from starting; raise ``Stalled`` if one runs."""
     try:
-        with _locked(settings, fcntl.LOCK_EX):
+        with _locked(settings) as descriptor:
+            os.ftruncate(descriptor, 0)
             yield
     except BlockingIOError:
         raise Stalled(
@@ -51,20 +52,34 @@ def alone(settings: Settings) -> Iterator[None]:
 def served_address(settings: Settings) -> str:
     """Return where the server of this data folder is reached; if none runs, where it would be."""
     try:
-        with _locked(settings, fcntl.LOCK_EX, os.O_RDWR):
+        with _locked(settings, os.O_RDWR):
             return settings.address
     except BlockingIOError:
-        written = (settings.data_dir / _LOCK).read_bytes()[:_MOST_BYTES]
-        return written.decode("utf-8", "replace") or settings.address
+        return _written(settings) or settings.address
     except OSError:
         return settings.address
 
 
+def _in_the_way(settings: Settings) -> str:
+    if not (address := _written(settings)):
+        return f"A backup is being restored to {settings.data_dir}; start afterwards."
+    return (
+        f"A server runs on the data folder {settings.data_dir} already, at {address}; stop it, or "
+        "give this one a folder of its own (HOOKLEDGER_DATA_DIR and HOOKLEDGER_DATABASE_URL)."
+    )
+
+
+def _written(settings: Settings) -> str:
+    """Return the address that the lock's holder wrote; empty while a backup is being restored."""
+    written = (settings.data_dir / _LOCK).read_bytes()[:_MOST_BYTES]
+    return written.decode("utf-8", "replace")
+
+
 @contextlib.contextmanager
-def _locked(settings: Settings, how: int, flags: int = os.O_RDWR | os.O_CREAT) -> Iterator[int]:
+def _locked(settings: Settings, flags: int = os.O_RDWR | os.O_CREAT) -> Iterator[int]:
     descriptor = os.open(settings.data_dir / _LOCK, flags | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(descriptor, how | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield descriptor
     finally:
         os.close(descriptor)

@@ -164,7 +164,7 @@ def test_files_that_are_there_stay_unless_they_are_set_aside(
 def test_nothing_is_restored_under_a_running_server(settings: Settings, tmp_path: Path) -> None:
     make_client(settings, "first")
     backup(settings, tmp_path / "backup")
-    with serving(settings), serving(settings), pytest.raises(Stalled, match="running"):
+    with serving(settings), pytest.raises(Stalled, match="running"):
         restore(settings, tmp_path / "backup", force=True)
     restore(settings, tmp_path / "backup", force=True)
 

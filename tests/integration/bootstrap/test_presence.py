@@ -75,3 +75,19 @@ def test_who_asks_does_not_keep_a_server_from_starting(settings: Settings) -> No
 def test_no_server_starts_while_a_backup_is_restored(settings: Settings) -> None:
     with alone(settings), pytest.raises(Stalled, match="being restored"), serving(settings):
         pass
+
+
+def test_a_folder_has_one_server_and_a_second_learns_where_it_is(settings: Settings) -> None:
+    first = settings.model_copy(update={"port": 4711})
+    refused = pytest.raises(Stalled, match=r"at http://127\.0\.0\.1:4711; stop it")
+    with serving(first), refused, serving(settings):
+        pass
+    with serving(settings):
+        assert served_address(settings) == settings.address
+
+
+def test_a_restore_after_a_server_is_not_taken_for_it(settings: Settings) -> None:
+    with serving(settings):
+        pass
+    with alone(settings), pytest.raises(Stalled, match="being restored"), serving(settings):
+        pass
