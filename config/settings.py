@@ -5,12 +5,14 @@ What each setting means, and why its default is what it is, stands in ``defaults
 
 from __future__ import annotations
 
+import difflib
 import os
 import tomllib
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -70,12 +72,18 @@ class SettingsError(Exception):
     """A setting is missing, unknown or has a value that cannot be."""
 
 
+def _sqlite(url: str) -> str:
+    if not url.removeprefix(_SQLITE) or not url.startswith(_SQLITE):
+        raise ValueError("must be sqlite:///FILE, a file on a local disk: nothing else so far")
+    return url
+
+
 class Settings(BaseSettings):
     """Typed values; frozen, so that what was read at start stays true."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
 
-    database_url: Annotated[str, Field(pattern=r"^sqlite:///.+")]
+    database_url: Annotated[str, AfterValidator(_sqlite)]
     data_dir: Path
     master_key_file: str
     repo: Location
@@ -217,13 +225,13 @@ def load_settings(**overrides: Any) -> Settings:
     try:
         settings = Settings(**{key: value for key, value in overrides.items() if value is not None})
     except ValidationError as error:
-        listed = "\n".join(
-            f"  {PREFIX}{'.'.join(str(part) for part in item['loc']).upper()}: {item['msg']}"
-            for item in error.errors(include_url=False, include_input=False)
-        )
+        wrong = error.errors(include_url=False, include_input=False)
+        listed = "\n".join(f"  {_told(item, own, overrides)}" for item in wrong)
         raise SettingsError(f"These settings are not usable:\n{listed}") from None
-    except ValueError as error:
-        raise SettingsError(f"The settings file cannot be read: {error}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"The settings file {own} is not TOML: {error}") from None
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"The settings cannot be read: {error}") from None
     _refuse_both_forms(settings)
     return settings
 
@@ -235,6 +243,22 @@ def registry_variables() -> dict[str, str]:
     else (``PIP_TARGET``, ``npm_config_ignore_scripts``) are not among them.
     """
     return {name: value for name, value in os.environ.items() if name.lower() in _REGISTRY}
+
+
+def _told(item: Mapping[str, Any], own: str | None, overrides: Mapping[str, Any]) -> str:
+    """Say what is wrong with a setting, under the name it has where it was set."""
+    name = ".".join(str(part) for part in item["loc"])
+    top = name.partition(".")[0]
+    in_file = own is not None and f"{PREFIX}{top.upper()}" not in os.environ
+    place = f"`{name}` in {own}" if in_file and top not in overrides else f"{PREFIX}{name.upper()}"
+    if item["type"] != "extra_forbidden" or name != top:
+        return f"{place}: {item['msg'].removeprefix('Value error, ')}"
+    return f"{place}: is no setting{_meant(name, Settings.model_fields)}"
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean `{near[0]}`?" if near else "; config/defaults.toml lists all"
 
 
 def _refuse_both_forms(settings: Settings) -> None:
@@ -255,7 +279,5 @@ def _refuse_unknown_variables() -> None:
     known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | beside
     unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
     if unknown:
-        raise SettingsError(
-            f"Unknown settings in the environment: {', '.join(unknown)}. "
-            f"Known are: {', '.join(sorted(known))}."
-        )
+        listed = "\n".join(f"  {name}: is no setting{_meant(name, known)}" for name in unknown)
+        raise SettingsError(f"These variables of the environment are not usable:\n{listed}")

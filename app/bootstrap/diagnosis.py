@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
+import sqlite3
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +19,9 @@ from app.runtime.isolation import LayerReport, demand, level_of
 from app.runtime.node_binary import find_node
 from app.runtime.node_inspection import find_program
 from config.settings import Settings
+
+_LEAST_FREE_MIB = 100
+"""Below it a day of log lines or one set of packages may fill the disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,7 @@ def diagnose(settings: Settings) -> Diagnosis:
     )
     needed = (
         _data(settings),
+        _database(settings),
         _key_file(settings),
         _tls(settings),
         *_repositories(settings),
@@ -73,7 +80,27 @@ def _data(settings: Settings) -> Check:
         prepare_data_directory(settings)
     except HookledgerError as error:
         return Check("data directory", ok=False, detail=str(error))
-    return Check("data directory", ok=True, detail=f"{settings.data_dir} is writable")
+    free = shutil.disk_usage(settings.data_dir).free // 1024**2
+    if free < _LEAST_FREE_MIB:
+        detail = f"{settings.data_dir} has {free} MiB left; make room, or move it to a larger disk"
+        return Check("data directory", ok=False, detail=detail)
+    return Check(
+        "data directory", ok=True, detail=f"{settings.data_dir} is writable, {free} MiB left"
+    )
+
+
+def _database(settings: Settings) -> Check:
+    """Read the first page only: `hookledger audit verify` reads every event."""
+    if not settings.database.exists():
+        return Check("database", ok=True, detail=f"{settings.database} will be made")
+    address = f"{settings.database.resolve().as_uri()}?mode=ro"
+    try:
+        with contextlib.closing(sqlite3.connect(address, uri=True)) as connection:
+            connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    except sqlite3.Error as error:
+        detail = f"{settings.database} cannot be read ({error}); restore a backup"
+        return Check("database", ok=False, detail=detail)
+    return Check("database", ok=True, detail=f"{settings.database} can be read")
 
 
 def _key_file(settings: Settings) -> Check:

@@ -7,11 +7,13 @@ Exit codes: 0 done; 1 refused or failed, with the reason on standard error; 2 wr
 from __future__ import annotations
 
 import os
+import sqlite3
 import sys
 from importlib.metadata import version
 from typing import Annotated
 
 import typer
+from eventsourcing.persistence import PersistenceError
 
 from app.cli import (
     access,
@@ -36,7 +38,7 @@ from app.cli import (
     steering,
 )
 from app.cli.output import errors, print_error
-from app.domain.errors import HookledgerError
+from app.domain.errors import HookledgerError, Stalled
 from config.settings import SettingsError
 
 cli = typer.Typer(
@@ -94,6 +96,10 @@ def main() -> None:
         sys.exit(1)
     except SettingsError as error:
         errors.print(f"hookledger: {error}", style="red", markup=False, soft_wrap=True)
+        sys.exit(1)
+    except (OSError, sqlite3.Error, PersistenceError) as error:
+        # A full disk, a damaged or foreign file: nothing that a traceback would explain.
+        print_error(Stalled(f"{error}. Is the disk full, or damaged? See `hookledger doctor`."))
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -50,7 +50,10 @@ def locate(location: Path) -> Layout:
     pointer = read_text(git_dir / "commondir", _MAX_POINTER_BYTES)
     common_dir = git_dir if pointer is None else _join(git_dir, pointer.strip())
     if not (common_dir / "objects").is_dir() or not os.path.lexists(git_dir / "HEAD"):
-        raise Stalled(f"There is no git repository at {location}.")
+        raise Stalled(
+            f"There is no git repository at {location}; start where one is, or name it in the "
+            "setting `repo`."
+        )
     if (common_dir / "reftable").exists():
         raise Stalled(
             f"The repository {location} keeps its refs in the reftable format, which is not "

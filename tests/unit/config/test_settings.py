@@ -77,7 +77,7 @@ scopes = { "hooks.run" = ["invoke:triggers"] }
     own.write_text(
         table.replace("https://login.example.com/.well", "http://login.example.com/.well")
     )
-    with pytest.raises(SettingsError, match="JWKS"):
+    with pytest.raises(SettingsError, match="jwks"):
         load_settings()
 
 
@@ -86,11 +86,11 @@ scopes = { "hooks.run" = ["invoke:triggers"] }
     [
         ("HOOKLEDGER_PORT", "http", "HOOKLEDGER_PORT"),
         ("HOOKLEDGER_ISOLATION", "none", "HOOKLEDGER_ISOLATION"),
-        ("HOOKLEDGER_DATABASE_URL", "mysql://x", "HOOKLEDGER_DATABASE_URL"),
+        ("HOOKLEDGER_DATABASE_URL", "mysql://x", "HOOKLEDGER_DATABASE_URL: must be sqlite:///"),
         ("HOOKLEDGER_RATE_LIMITS", '{"reads": {"burst": 0}}', "RATE_LIMITS.READS"),
         ("HOOKLEDGER_RATE_LIMITS", '{"reeds": "unlimited"}', "RATE_LIMITS.REEDS"),
         ("HOOKLEDGER_EGRESS_PRIVATE_NETWORKS", "10.0.0.1/8", "HOOKLEDGER_EGRESS_PRIVATE_NETWORKS"),
-        ("HOOKLEDGER_PROT", "1", "HOOKLEDGER_PROT"),
+        ("HOOKLEDGER_PROT", "1", "HOOKLEDGER_PROT: is no setting; did you mean `HOOKLEDGER_PORT`"),
         ("HOOKLEDGER_CONFIG", "/nowhere.toml", "/nowhere.toml"),
     ],
 )
@@ -108,7 +108,24 @@ def test_an_unknown_key_in_the_file_is_named(
     own = tmp_path / "own.toml"
     own.write_text("prot = 1\n")
     monkeypatch.setenv("HOOKLEDGER_CONFIG", str(own))
-    with pytest.raises(SettingsError, match="PROT"):
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert f"`prot` in {own}: is no setting; did you mean `port`?" in str(caught.value)
+
+
+def test_a_wrong_value_is_named_where_it_was_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text("port = 99999\n")
+    monkeypatch.setenv("HOOKLEDGER_CONFIG", str(own))
+    with pytest.raises(SettingsError, match=rf"`port` in {own}: "):
+        load_settings()
+    monkeypatch.setenv("HOOKLEDGER_PORT", "88888")
+    with pytest.raises(SettingsError, match="HOOKLEDGER_PORT: "):
+        load_settings()
+    own.write_text("port = \n")
+    with pytest.raises(SettingsError, match=rf"{own} is not TOML: .*line 1"):
         load_settings()
 
 
