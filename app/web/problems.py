@@ -60,7 +60,8 @@ PROBLEM_TYPES: Mapping[str, ProblemType] = {
             "The caller is not known",
             401,
             "Send `Authorization: Bearer <access token>` once, with a token that "
-            "`hookledger clients create` printed and nobody has revoked.",
+            "`hookledger clients create` printed and nobody has revoked. A webhook is signed with "
+            "a secret that the settings name.",
         ),
         ProblemType(
             "forbidden",

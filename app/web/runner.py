@@ -27,9 +27,9 @@ _SAVED = ("payload", "headers")
 async def run_draft(inquiry: Inquiry) -> Response:
     """Run a script that is not stored."""
     members, problems = _members(inquiry.body, _DRAFT, required=("language", "script", "payload"))
-    if members.get("language") not in _LANGUAGES:
+    if "language" in members and members["language"] not in _LANGUAGES:
         problems.append(Problem(f"must be {' or '.join(_LANGUAGES)}", key="language"))
-    if not isinstance(members.get("script"), str):
+    if "script" in members and not isinstance(members["script"], str):
         problems.append(Problem("must be a string", key="script"))
     timeout_ms = members.get("timeout_ms", DEFAULT_TIMEOUT_MS)
     if type(timeout_ms) is not int or not MIN_TIMEOUT_MS <= timeout_ms <= MAX_TIMEOUT_MS:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from app.application.invoke import MIN_POSITION_WAIT
-from app.domain.revisions import Position
+from app.domain.errors import Problem, Rejected
+from app.domain.revisions import Position, is_digest
 from app.web.endpoints import JSON, Answered, Endpoint, Inquiry, Operation
 from app.web.formats import json_answer
 from app.web.sync import result_answer
@@ -30,6 +31,9 @@ async def approve(inquiry: Inquiry) -> Response:
     """Let the held plan be applied, if it is the one that is named."""
     asked = SyncRequest(inquiry, known=("digest", "reason"))
     digest, meta = asked.text("digest"), asked.meta()
+    if not is_digest(digest):
+        problem = Problem("must be the digest of a plan: 64 hexadecimal digits", key="digest")
+        raise Rejected("Nothing was approved.", problems=[problem])
     return await result_answer(inquiry, source_of(inquiry).approve(digest, meta))
 
 

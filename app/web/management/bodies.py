@@ -190,5 +190,8 @@ def _pairs(body: bytes) -> Sequence[tuple[str, str]]:
             max_num_fields=_MAX_FIELDS,
         )
     except ValueError:
-        complaint = f"The form is not at most {_MAX_FIELDS} fields of percent-encoded UTF-8"
+        complaint = (
+            f"The body is no form of at most {_MAX_FIELDS} fields; for JSON, send the header "
+            "Content-Type: application/json"
+        )
         raise InvalidBody([Problem(complaint)]) from None
