@@ -223,7 +223,9 @@ def prepare_data_directory(settings: Settings) -> None:
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            raise Stalled(f"The data directory {folder} cannot be made: {error}.") from error
+            raise Stalled(
+                f"The data directory {folder} cannot be made: {error.strerror}."
+            ) from error
         if not os.access(folder, os.W_OK):
             raise Stalled(f"The data directory {folder} is not writable for this user.")
 

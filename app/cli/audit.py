@@ -208,6 +208,6 @@ def _written(file: Path | None) -> Iterator[BinaryIO]:
             yield written
         partial.replace(file)
     except OSError as error:
-        raise Stalled(f"{file} cannot be written: {error}.") from error
+        raise Stalled(f"{file} cannot be written: {error.strerror}.") from error
     finally:
         partial.unlink(missing_ok=True)

@@ -87,7 +87,12 @@ def _request(
     method: str, url: str, path: str, token: str, body: bytes | None, ca_file: Path | None
 ) -> httpx.Response:
     if not token:
-        raise Rejected("No access token: give --token or set HOOKLEDGER_TOKEN.")
+        raise Rejected(
+            "No access token: give --token or set HOOKLEDGER_TOKEN; `hookledger clients create "
+            "NAME --scope SCOPE` prints one."
+        )
+    if not url.startswith(("http://", "https://")):
+        raise Rejected(f"The address `{url}` must begin with http:// or https://.")
     try:
         return httpx.request(
             method,

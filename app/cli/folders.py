@@ -28,7 +28,7 @@ def write_files(output: Path, files: Mapping[str, bytes], *, force: bool = False
         for place, content in files.items():
             _write(output, place, content)
     except OSError as error:
-        raise Rejected(f"{output} cannot be written: {error}.") from error
+        raise Rejected(f"{output} cannot be written: {error.strerror}.") from error
     return others
 
 

@@ -14,6 +14,7 @@ from app.cli import edit
 from app.cli.audit import print_events
 from app.cli.durations import UntilOption, moment_of
 from app.cli.output import JsonFlag, console, moment, print_json, print_table, short
+from app.domain.errors import NotFound
 from app.web.hooks import hook_in, hook_members
 
 group = typer.Typer(help="List, show, edit, enable and disable hooks.", no_args_is_help=True)
@@ -94,11 +95,13 @@ def history(
     limit: Annotated[int, typer.Option(min=1, max=500, help="Most events to print.")] = 50,
     as_json: JsonFlag = False,
 ) -> None:
-    """Show what happened to a hook, newest first; a deleted one by its id."""
+    """Show what happened to a hook, newest first; a deleted one by its id or a name it had."""
     with open_storage() as storage:
         known = storage.hooks.table.find_hook(hook)
         query = AuditQuery(hook=known.id if known is not None else hook)
         page = storage.audit.query(query, cursor=None, limit=limit)
+    if known is None and not page.items:
+        raise NotFound(f"No hook `{hook}` exists, and none is known to have existed.")
     print_events(page.items, as_json=as_json)
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import datetime
-from pathlib import Path
 from typing import Annotated
+from urllib.parse import quote
 
 import httpx
-import orjson
 import typer
 
 from app.application.journal_views import ExecutionQuery, LogQuery, StatsQuery
@@ -25,14 +23,15 @@ from app.cli.output import (
     short,
 )
 from app.cli.pages import aware, take
+from app.cli.payloads import PayloadOption, example_of, read_payload
 from app.cli.trust import CaFile
-from app.domain.errors import NotFound, Rejected
+from app.domain.errors import NotFound
 from app.domain.outcomes import OutcomeKind
-from app.domain.trigger_catalogue import CONTRACTS, OPTIONAL
 from app.web.invocations import DEFAULT_WINDOW, stats_members
 from app.web.journal import line_members, record_members
 
 _SHOWN_HEADERS = (
+    "hookledger-invocation",
     "hookledger-hook",
     "hookledger-revision",
     "hookledger-position",
@@ -52,21 +51,15 @@ def callback() -> None:
 def invoke(
     trigger: Annotated[str, typer.Argument(help="Id of a trigger.")],
     *,
-    payload: Annotated[
-        str | None,
-        typer.Option(
-            "--payload",
-            "-p",
-            help="File with JSON, or - for standard input; default: the trigger's example.",
-        ),
-    ] = None,
+    payload: PayloadOption = None,
     url: UrlOption,
     token: TokenOption = "",
     ca_file: CaFile = None,
 ) -> None:
     """Invoke a trigger over HTTP and print the answer; exit code 1 if the hook did not succeed."""
-    body = _payload(trigger, payload)
-    answer = post(url, f"/v1/triggers/{trigger}/invoke", token, body, ca_file)
+    body = example_of(trigger, url, token, ca_file) if payload is None else read_payload(payload)
+    path = f"/v1/triggers/{quote(trigger, safe='')}/invoke"
+    answer = post(url, path, token, body, ca_file)
     for name in _SHOWN_HEADERS:
         if name in answer.headers:
             console.print(f"{name}: {answer.headers[name]}", style="dim", highlight=False)
@@ -212,17 +205,3 @@ def stats(
 
 def _told(value: object) -> object:
     return moment(value) if isinstance(value, datetime) else value
-
-
-def _payload(trigger: str, payload: str | None) -> bytes:
-    if payload is None:
-        contract = CONTRACTS.get(trigger) or OPTIONAL.get(trigger)
-        if contract is None:
-            raise Rejected("The command knows no example for this trigger; give --payload.")
-        return orjson.dumps(contract.example)
-    if payload == "-":
-        return sys.stdin.buffer.read()
-    try:
-        return Path(payload).read_bytes()
-    except OSError as error:
-        raise Rejected(f"The payload cannot be read: {error}.") from None

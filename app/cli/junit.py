@@ -23,7 +23,7 @@ def write_junit(results: Sequence[FixtureResult], file: Path) -> None:
     try:
         document.write(str(file), pretty=True)
     except OSError as error:
-        raise Rejected(f"The results cannot be written to {file}: {error}.") from error
+        raise Rejected(f"The results cannot be written to {file}: {error.strerror}.") from error
 
 
 def _case(result: FixtureResult) -> TestCase:

@@ -6,19 +6,21 @@ import threading
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import httpx
 import orjson
 import typer
 
 from app.application.journal_views import LogQuery
-from app.bootstrap.storage import open_journal_reader
+from app.bootstrap.storage import open_journal_reader, open_storage
 from app.cli.connection import TokenOption, UrlOption
 from app.cli.output import JsonFlag, console, errors, moment, print_json_line
 from app.cli.trust import CaFile, trusted
 from app.domain.errors import Rejected, Transient
-from app.web.journal import line_members
+from app.web.journal import hook_id_of, line_members
+
+Level = Literal["debug", "info", "warning", "error"]
 
 _SILENCE_SECONDS = 40.0
 """The server says something every 15 seconds."""
@@ -30,12 +32,12 @@ def logs(
     *,
     invocation: Annotated[str | None, typer.Option(help="Only of this invocation.")] = None,
     hook: Annotated[
-        str | None, typer.Option(help="Only of this hook, by id; with --url also by name.")
+        str | None, typer.Option(help="Only of this hook, by name; a deleted one by its id.")
     ] = None,
     trigger: Annotated[
         str | None, typer.Option(help="Only of this trigger; with --follow and --token.")
     ] = None,
-    level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
+    level: Annotated[Level | None, typer.Option(help="Only of this level.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=500, help="Most lines to print.")] = 100,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with new lines.")] = False,
     url: UrlOption,
@@ -56,7 +58,7 @@ def logs(
         return
     if trigger is not None:
         raise Rejected("--trigger needs --follow and an access token.")
-    query = LogQuery(invocation_id=invocation, hook=hook, level=level)
+    query = LogQuery(invocation_id=invocation, hook=_id_of(hook), level=level)
     with open_journal_reader() as journal:
         seen = 0
         pause = threading.Event()
@@ -69,6 +71,13 @@ def logs(
             if not follow:
                 return
             pause.wait(_POLL_SECONDS)
+
+
+def _id_of(hook: str | None) -> str | None:
+    if hook is None:
+        return None
+    with open_storage() as storage:
+        return hook_id_of(storage.hooks.table, hook)
 
 
 def print_line(line: Mapping[str, Any]) -> None:

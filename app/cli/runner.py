@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import httpx
 import orjson
 import typer
 
-from app.cli.connection import TokenOption, UrlOption, post
+from app.cli.connection import TokenOption, UrlOption, answered, get, post
 from app.cli.output import JsonFlag, console, print_json
+from app.cli.payloads import PayloadOption, example_of, read_payload
 from app.cli.trust import CaFile
 from app.domain.errors import Rejected
 from app.domain.outcomes import SCRIPT_FILES
-from app.domain.trigger_catalogue import CONTRACTS, OPTIONAL
 
 _LANGUAGES = {Path(file).suffix: language for language, file in SCRIPT_FILES.items()}
 
@@ -26,10 +27,7 @@ def run(
     ] = None,
     *,
     saved: Annotated[bool, typer.Option("--saved", help="Run a saved hook.")] = False,
-    payload: Annotated[
-        Path | None,
-        typer.Option("--payload", "-p", help="File with JSON; default: the trigger's example."),
-    ] = None,
+    payload: PayloadOption = None,
     secret: Annotated[
         list[str] | None, typer.Option("--secret", "-s", help="Repeatable; NAME=VALUE.")
     ] = None,
@@ -45,19 +43,25 @@ def run(
 
     Exit code 1 if the hook did not succeed.
     """
-    body: dict[str, Any] = {"payload": _payload(what, payload, saved=saved)}
+    body: dict[str, Any] = {}
     if header:
         body["headers"] = _pairs(header, "--header")
     if saved:
         if script is not None or secret:
             raise Rejected("A saved hook has a script and secrets of its own; give neither.")
-        path = f"/v1/hooks/{what}/run"
+        path = f"/v1/hooks/{quote(what, safe='')}"
     else:
         body |= _script(script)
         if secret:
             body["secrets"] = _pairs(secret, "--secret")
-        path = f"/v1/triggers/{what}/run"
-    answer = post(url, path, token, orjson.dumps(body), ca_file)
+        path = f"/v1/triggers/{quote(what, safe='')}"
+    if payload is None:
+        trigger = answered(get(url, path, token, ca_file))["trigger"] if saved else what
+        sent = example_of(trigger, url, token, ca_file)
+    else:
+        sent = read_payload(payload)
+    body["payload"] = orjson.Fragment(sent)
+    answer = post(url, f"{path}/run", token, orjson.dumps(body), ca_file)
     told = answer.json()
     if as_json or not answer.is_success:
         print_json(told)
@@ -84,20 +88,10 @@ def _script(script: Path | None) -> dict[str, Any]:
         raise Rejected(f"{script} ends in neither {' nor '.join(_LANGUAGES)}.")
     try:
         return {"language": language, "script": script.read_text(encoding="utf-8-sig")}
-    except (OSError, UnicodeDecodeError) as error:
-        raise Rejected(f"The script cannot be read: {error}.") from None
-
-
-def _payload(what: str, file: Path | None, *, saved: bool) -> Any:
-    if file is None:
-        contract = CONTRACTS.get(what) or OPTIONAL.get(what)
-        if contract is None or saved:
-            raise Rejected("No payload: give a file with --payload.")
-        return dict(contract.example)
-    try:
-        return orjson.loads(file.read_bytes())
-    except (OSError, orjson.JSONDecodeError) as error:
-        raise Rejected(f"The payload cannot be read: {error}.") from None
+    except OSError as error:
+        raise Rejected(f"The script {script} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError as error:
+        raise Rejected(f"The script {script} is not UTF-8: {error}.") from None
 
 
 def _pairs(given: list[str], option: str) -> dict[str, str]:

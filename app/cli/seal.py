@@ -110,7 +110,8 @@ def _read(file: str) -> str:
     try:
         text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise Rejected(f"{file} cannot be read: {error}.") from None
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise Rejected(f"{file} cannot be read: {why}.") from None
     return text.removesuffix("\n")
 
 

@@ -126,3 +126,22 @@ def test_a_draft_and_a_saved_hook_run_without_a_trace(workspace: Any, server: An
 
     assert server.client.get("/v1/invocations").json()["invocations"] == []
     assert int(server.client.get("/v1/hooks").headers["hookledger-position"]) > int(head)
+
+
+def test_the_command_sends_the_example_of_an_own_trigger_and_names_what_exists(
+    workspace: Any, server: Any
+) -> None:
+    folder = workspace.repository / "hooks_repo" / "triggers"
+    folder.mkdir()
+    (folder / "order-placed.toml").write_text("[payload]\nexamples = [{ total = 12.5 }]\n")
+    script = "def hook(event, context):\n    return {'paid': event['total']}\n"
+    workspace.write_hook("order-placed", "cashier", script)
+    server.until("order-placed", {"total": 1}, workspace.commit("Place orders"))
+    flags = ("--url", server.address, "--token", server.token)
+    said = workspace.run("invoke", "order-placed", *flags).stdout
+    assert '"paid": 12.5' in said
+    assert "hookledger-invocation: " in said
+    assert '"paid": 12.5' in workspace.run("run", "cashier", "--saved", *flags).stdout
+    refused = workspace.run("invoke", "order-place", *flags, check=False)
+    assert "There is no trigger `order-place`; known are: " in refused.stderr
+    assert "order-placed" in refused.stderr

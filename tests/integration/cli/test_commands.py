@@ -248,3 +248,42 @@ def test_a_backup_is_made_and_put_back(hook: str, data: Path, tmp_path: Path) ->
     data.rename(tmp_path / "lost")
     assert as_json("restore", str(tmp_path / "backup")) == made
     assert [listed["name"] for listed in as_json("hooks", "list")] == [hook]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["hooks", "history", "nope"], "No hook `nope` exists"),
+        (["logs", "--hook", "nope"], "There is no hook `nope`"),
+        (["invoke", "generic", "--token", "t", "--url", "x:1"], "must begin with http"),
+        (["invoke", "generic", "--token", "t", "-p", "none.json"], "none.json cannot be read: No"),
+        (["invoke", "generic", "--token", "t", "-p", "bad.json"], "bad.json is not valid JSON"),
+        (["invoke", "generic"], "hookledger clients create"),
+    ],
+)
+def test_a_mistake_is_answered_with_what_and_where(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    arguments: list[str],
+    said: str,
+) -> None:
+    (tmp_path / "bad.json").write_text("{")
+    monkeypatch.delenv("HOOKLEDGER_TOKEN", raising=False)
+    monkeypatch.setattr("sys.argv", ["hookledger", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    assert said in capsys.readouterr().err
+
+
+def test_a_database_that_is_none_is_told_of_in_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], data: Path
+) -> None:
+    data.mkdir()
+    (data / "hookledger.db").write_bytes(b"something else" * 500)
+    monkeypatch.setattr("sys.argv", ["hookledger", "hooks", "list"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    assert "hookledger doctor" in capsys.readouterr().err
