@@ -81,6 +81,11 @@ def made(admin: Visitor) -> str:
     return "greet"
 
 
+def made_of(page: str) -> dict[str, str]:
+    """Return what an editor's page says of what it was made of."""
+    return dict(re.findall(r'name="(was_\w+)" value="(\w*)"', page))
+
+
 def events(server: Any, **filters: str) -> list[dict[str, Any]]:
     """Return events of the audit log, which is written a moment after the page has answered."""
     page = server.eventually(f"/v1/audit?{urlencode(filters)}", lambda page: page["events"])
@@ -103,16 +108,14 @@ def test_what_is_made_here_is_an_event_of_the_person(shared_server: Any, made: s
 def test_a_hook_goes_through_its_life(shared_server: Any, admin: Visitor, made: str) -> None:
     assert "is enabled" in admin.do(f"/hooks/{made}/enable")
     assert shared_server.invoke("pre-user-registration", {"user": {"email": "a@example.com"}, "context": {"connection": {"strategy": "auth0"}}}).status_code == 200  # fmt: skip
-    found = re.search(r'name="digest" value="(\w+)"', admin.page(f"/hooks/{made}/edit"))
-    assert found
-    changed = {
-        "script": SCRIPT.replace("hello", "good day"),
-        "digest": found[1],
-        "dependencies": "",
-    }
+    opened = made_of(admin.page(f"/hooks/{made}/edit"))
+    changed = {**opened, "script": SCRIPT.replace("hello", "good day"), "dependencies": ""}
     assert "is saved" in admin.do(f"/hooks/{made}/edit", **changed, reason="politer")
-    stale = admin.submit(f"/hooks/{made}/edit", **changed)
+    changed["script"] = SCRIPT.replace("hello", "good night")
+    stale = admin.submit(f"/hooks/{made}/edit", **changed, reason="later")
     assert stale.status_code == 409, "somebody else was faster"
+    for side in ("good night", "good day", 'value="later"'):
+        assert side in stale.text
     versions = admin.page(f"/hooks/{made}/versions/2")
     assert "politer" in versions
     assert "good day" in versions
@@ -166,9 +169,7 @@ def test_a_hook_of_git_is_committed_and_can_be_stopped(shared_server: Any, admin
     page = admin.page(f"/hooks/{name}/edit")
     assert "belongs to git" in page
     assert f"hooks/send-phone-message/{name}/hook.py" in page
-    found = re.search(r'name="digest" value="(\w+)"', page)
-    assert found
-    refused = admin.submit(f"/hooks/{name}/edit", script="x", digest=found[1])
+    refused = admin.submit(f"/hooks/{name}/edit", **made_of(page), script="x")
     assert refused.status_code == 409
     assert "belongs to git" in refused.text
     assert "Stopped by hand" in admin.do(f"/hooks/{name}/disable", reason="costs too much")
@@ -183,11 +184,9 @@ def test_a_draft_of_a_hook_of_git_becomes_a_commit(
 ) -> None:
     name, git = "allow-company-domains", shared_workspace.git
     page = admin.page(f"/hooks/{name}/edit")
-    found = re.search(r'name="digest" value="(\w+)"', page)
-    assert found
     path = "hooks_repo/hooks/pre-user-registration/allow-company-domains/hook.js"
     script = git("show", f"HEAD:{path}") + "\n"
-    draft = {"digest": found[1], "message": "Admit the sister company"}
+    draft = {**made_of(page), "message": "Admit the sister company"}
     draft["script"] = script.replace("'example.org'", "'example.org', 'example.net'")
     before = git("rev-parse", "HEAD")
     assert visit("viewer").submit(f"/hooks/{name}/commit", **draft).status_code == 403
@@ -199,7 +198,13 @@ def test_a_draft_of_a_hook_of_git_becomes_a_commit(
     assert git("log", "-1", "--format=%s") == "Admit the sister company"
     assert git("rev-parse", "HEAD")[:12] in page
     assert git("diff", "--name-only", before, "HEAD") == path
-    assert admin.submit(f"/hooks/{name}/commit", **draft).status_code == 409
+    again = admin.submit(f"/hooks/{name}/commit", **draft)
+    assert "nothing to commit" in again.text
+    draft["script"] = script + "\n"
+    stale = admin.submit(f"/hooks/{name}/commit", **draft)
+    assert stale.status_code == 409
+    assert "Somebody changed `hook.js`" in stale.text
+    assert 'value="Admit the sister company"' in stale.text
 
 
 def test_roles_bound_what_is_shown_and_done(visit: Callable[[str], Visitor], made: str) -> None:

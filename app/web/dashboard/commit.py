@@ -11,11 +11,18 @@ from app.application.commit_files import Author, FileChanges, FileCommitter, Pub
 from app.application.contracts import contract_in
 from app.application.views import HookRow
 from app.domain.contracts import TriggerContract
-from app.domain.errors import Conflict, HookledgerError, NotFound, Rejected
+from app.domain.errors import Conflict, HookledgerError, NotFound
 from app.domain.outcomes import SCRIPT_FILES, Language
 from app.domain.people import Person
-from app.web.dashboard.editor import show
-from app.web.dashboard.hook_files import changed_files, sent_files, writable_sources
+from app.web.dashboard.editor import show_hook, show_new
+from app.web.dashboard.hook_files import (
+    COMMIT,
+    changed_files,
+    folder_of,
+    new_folder,
+    with_draft,
+    writable_sources,
+)
 from app.web.dashboard.hook_lookup import hook_of
 from app.web.dashboard.pages import Page, Visit
 
@@ -24,34 +31,22 @@ LANGUAGES: Mapping[str, Language] = {language: language for language in SCRIPT_F
 
 async def commit(visit: Visit) -> Response:
     """Commit the draft, publish it, and show the hook once it is in force."""
-    hook, form = hook_of(visit), visit.form
-    if form.text("digest") != hook.digest:
-        raise _changed(hook)
+    hook = hook_of(visit)
     try:
         published = await _commit(visit, hook)
-    except Rejected as refusal:
+    except HookledgerError as error:
         if visit.by_htmx:
             raise
-        return show(
-            visit,
-            contract_in(visit.table, hook.trigger),
-            form.text("script"),
-            hook=hook,
-            dependencies=hook.dependencies,
-            files=sent_files(form) or None,
-            error=refusal,
-        )
+        return await show_hook(visit, hook, error=error)
     return visit.go(f"/hooks/{hook.name}", _told(published))
 
 
 async def _commit(visit: Visit, hook: HookRow) -> Published:
     form, committer = visit.form, _committer(visit, hook)
-    found = await committer.read(hook.path or "")
+    at = hook.path or ""
+    found = await committer.read(at)
     changes = FileChanges(
-        files={
-            _script_of(hook, found.files): form.text("script"),
-            **changed_files(form, hook.path or "", found.files),
-        },
+        files=changed_files(with_draft(folder_of(hook, found), form), at, found.files),
         message=form.required("message", "The commit's message"),
         expected=found.commit,
     )
@@ -70,15 +65,7 @@ async def create(visit: Visit) -> Response:
     except HookledgerError as error:
         if visit.by_htmx:
             raise
-        return show(
-            visit,
-            contract,
-            form.text("script"),
-            language=language,
-            source=source,
-            files=sent_files(form),
-            error=error,
-        )
+        return show_new(visit, contract, language=language, source=source, error=error)
     return visit.go(f"/hooks/{form.word('name')}", _told(published))
 
 
@@ -87,13 +74,12 @@ async def _create(
 ) -> Published:
     form, committer = visit.form, visit.services.committers[source]
     name = form.required("name", "The hook's name")
-    folder = f"hooks/{contract.id}/{name}"
+    at = f"hooks/{contract.id}/{name}"
     with contextlib.suppress(NotFound):
-        await committer.read(folder)
-        raise Conflict(f"The repository has a folder `{folder}` already; choose another name.")
-    files: dict[str, str | None] = {f"{folder}/{SCRIPT_FILES[language]}": form.text("script")}
+        await committer.read(at)
+        raise Conflict(f"The repository has a folder `{at}` already; choose another name.")
     changes = FileChanges(
-        files=files | changed_files(form, folder, {}),
+        files=changed_files(with_draft(new_folder(visit, contract, language), form), at, {}),
         message=form.required("message", "The commit's message"),
     )
     return await committer.commit(changes, author_of(visit.session.person))
@@ -122,35 +108,7 @@ def _committer(visit: Visit, hook: HookRow) -> FileCommitter:
     return committer
 
 
-def _script_of(hook: HookRow, files: Mapping[str, bytes]) -> str:
-    """Return the path of the script: the file that says what is in force."""
-    usual = f"{hook.path}/{SCRIPT_FILES[hook.language]}"
-    same = [path for path, content in files.items() if content == hook.script.encode()]
-    if not same:
-        raise _changed(hook)
-    return usual if usual in same else same[0]
-
-
-def _changed(hook: HookRow) -> Conflict:
-    return Conflict(
-        f"`{hook.name}` has changed since you opened it, or the newest commit is not in force. "
-        "Your draft is still in this browser: open the editor again and compare."
-    )
-
-
 PAGES = (
-    Page(
-        path="/new-hook/commit",
-        handle=create,
-        scope="commit:hooks",
-        method="POST",
-        section="/hooks",
-    ),
-    Page(
-        path="/hooks/{hook}/commit",
-        handle=commit,
-        scope="commit:hooks",
-        method="POST",
-        section="/hooks",
-    ),
+    Page(path="/new-hook/commit", handle=create, scope=COMMIT, method="POST", section="/hooks"),
+    Page(path="/hooks/{hook}/commit", handle=commit, scope=COMMIT, method="POST", section="/hooks"),
 )

@@ -6,9 +6,7 @@ by this server or committed to a repository, as its author chooses.
 
 from __future__ import annotations
 
-import posixpath
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+import logging
 
 from starlette.responses import Response
 
@@ -16,49 +14,55 @@ from app.application.contracts import contract_in, contracts_in
 from app.application.views import HookRow
 from app.domain.contracts import TriggerContract
 from app.domain.drafts import API_LANGUAGE, HookDraft, HookPatch
-from app.domain.errors import Conflict, HookledgerError, NotFound, Problem, Rejected
+from app.domain.errors import HookledgerError, NotFound, Problem, Rejected
 from app.domain.outcomes import SCRIPT_FILES, Language
-from app.web.dashboard.hook_files import HookFile, files_of, first_files, writable_sources
+from app.web.dashboard.hook_files import (
+    COMMIT,
+    HookFolder,
+    folder_of,
+    full_path,
+    kept_here,
+    new_folder,
+    not_saved,
+    require_unchanged,
+    with_draft,
+    writable_sources,
+)
 from app.web.dashboard.hook_lookup import hook_of, is_ours
 from app.web.dashboard.invocation_page import recorded_of
 from app.web.dashboard.pages import Page, Visit
 from app.web.dashboard.rendering import indented
-from app.web.dashboard.starters import starter
 from app.web.parameters import choice, text
 from app.web.problems import type_of
 
 CREATE = "create:hooks"
 """The scope that lets this server keep a new hook; one that git keeps takes ``COMMIT``."""
 
+_log = logging.getLogger("hookledger.dashboard")
+
 
 async def edit(visit: Visit) -> Response:
     """Show the editor for a hook."""
     hook = hook_of(visit)
-    contract = contract_in(visit.table, hook.trigger)
     recorded = await _recorded_payload(visit, hook) if visit.values["invocation"] else None
-    return show(
-        visit,
-        contract,
-        hook.script,
-        hook=hook,
-        dependencies=hook.dependencies,
-        recorded=recorded,
-        files=await files_of(visit, hook),
-    )
+    return await show_hook(visit, hook, recorded=recorded)
 
 
 async def save(visit: Visit) -> Response:
     """Save a draft of a hook that this server keeps; raises ``OwnedBySource`` for others."""
     hook, form = hook_of(visit), visit.form
-    if form.text("digest") != hook.digest:
-        raise Conflict(
-            f"Somebody changed `{hook.name}` since you opened it. Your draft is still in this "
-            "browser: open the editor again and compare."
+    try:
+        folder = with_draft(kept_here(hook.script, hook.language, hook.dependencies), form)
+        require_unchanged(folder)
+        patch = HookPatch(
+            script=folder.script.text,
+            dependencies=read_dependencies(folder.packages.text if folder.packages else ""),
         )
-    patch = HookPatch(
-        script=form.text("script"), dependencies=read_dependencies(form.text("dependencies"))
-    )
-    await visit.services.writer.update(hook.id, patch, visit.meta(form.word("reason")))
+        await visit.services.writer.update(hook.id, patch, visit.meta(form.word("reason")))
+    except HookledgerError as error:
+        if visit.by_htmx or not is_ours(hook):
+            raise
+        return await show_hook(visit, hook, error=error)
     return visit.go(f"/hooks/{hook.name}", f"`{hook.name}` is saved, and what is saved runs.")
 
 
@@ -84,14 +88,7 @@ async def new(visit: Visit) -> Response:
             source=source,
             language=language,
         )
-    return show(
-        visit,
-        chosen,
-        starter(chosen, language),
-        language=language,
-        source=source,
-        files=first_files(visit, chosen) if source else None,
-    )
+    return show_new(visit, chosen, language=language, source=source)
 
 
 async def create(visit: Visit) -> Response:
@@ -112,7 +109,7 @@ async def create(visit: Visit) -> Response:
     except HookledgerError as error:
         if visit.by_htmx:
             raise
-        return show(visit, contract, form.text("script"), error=error)
+        return show_new(visit, contract, error=error)
     state = "enabled" if made.enabled else "saved, and not enabled yet"
     return visit.go(f"/hooks/{made.name}", f"`{made.name}` is {state}.")
 
@@ -133,6 +130,65 @@ def read_dependencies(written: str) -> dict[str, str]:
     return found
 
 
+async def show_hook(
+    visit: Visit,
+    hook: HookRow,
+    *,
+    error: HookledgerError | None = None,
+    recorded: str | None = None,
+) -> Response:
+    """Show the editor of a hook as it is now, with what a refused form has made of it."""
+    contract = contract_in(visit.table, hook.trigger)
+    folder, unread = await _folder(visit, hook)
+    return _show(
+        visit,
+        contract,
+        with_draft(folder, visit.form),
+        hook=hook,
+        language=hook.language,
+        error=error,
+        unread=unread,
+        recorded=recorded,
+    )
+
+
+def show_new(
+    visit: Visit,
+    contract: TriggerContract,
+    *,
+    language: Language = API_LANGUAGE,
+    source: str | None = None,
+    error: HookledgerError | None = None,
+) -> Response:
+    """Show the editor of a hook that ``source``, or else this server, shall keep."""
+    folder = (
+        new_folder(visit, contract, language)
+        if source is not None
+        else not_saved(contract, language)
+    )
+    return _show(
+        visit,
+        contract,
+        with_draft(folder, visit.form),
+        language=language,
+        source=source,
+        error=error,
+    )
+
+
+async def _folder(visit: Visit, hook: HookRow) -> tuple[HookFolder, str]:
+    """Return what can be seen of the hook's files, and why that is not all."""
+    known = kept_here(hook.script, hook.language, hook.dependencies)
+    source = hook.owner.partition(":")[2]
+    if hook.path is None or source not in writable_sources(visit):
+        return known, ""
+    try:
+        return folder_of(hook, await visit.services.committers[source].read(hook.path)), ""
+    except HookledgerError as error:
+        _log.info("folder_not_shown", extra={"hook": hook.name, "reason": str(error)})
+        return known, error.message
+
+
 async def _recorded_payload(visit: Visit, hook: HookRow) -> str:
     """Return what an invocation gave the hook; raise ``NotFound`` if it was not recorded."""
     found = await recorded_of(visit, visit.values["invocation"])
@@ -142,22 +198,18 @@ async def _recorded_payload(visit: Visit, hook: HookRow) -> str:
     return payloads[-1]
 
 
-def show(
+def _show(
     visit: Visit,
     contract: TriggerContract,
-    script: str,
+    folder: HookFolder,
     *,
+    language: Language,
     hook: HookRow | None = None,
-    language: Language = API_LANGUAGE,
     source: str | None = None,
-    dependencies: Mapping[str, str] = MappingProxyType({}),
     error: HookledgerError | None = None,
+    unread: str = "",
     recorded: str | None = None,
-    files: Sequence[HookFile] | None = None,
 ) -> Response:
-    """Show the editor: of ``hook``, or of a new one that goes to ``source`` if that is given."""
-    language = hook.language if hook is not None else language
-    file = SCRIPT_FILES[language]
     return visit.render(
         "editor.html",
         status=200 if error is None else type_of(error).status,
@@ -165,16 +217,25 @@ def show(
         contract=contract,
         ours=source is None if hook is None else is_ours(hook),
         source=source,
-        files=files,
-        script=script,
+        folder=folder,
+        unread=unread,
         language=language,
-        dependencies=dependencies,
         form=visit.form,
         error=error,
         payload=indented(contract.example),
         recorded=recorded,
-        file=posixpath.join(hook.path, file) if hook is not None and hook.path else file,
+        file=full_path(hook, folder.script),
+        ahead=_ahead(visit, hook, folder),
+        commits=folder.open and visit.may(COMMIT),
     )
+
+
+def _ahead(visit: Visit, hook: HookRow | None, folder: HookFolder) -> str | None:
+    """Return the commit that the editor shows, if it is not the one in force."""
+    if hook is None or folder.commit is None:
+        return None
+    source = visit.table.sources.get(hook.owner.partition(":")[2])
+    return None if source is not None and source.applied == folder.commit else folder.commit
 
 
 _SECTION = "/hooks"

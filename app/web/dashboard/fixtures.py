@@ -62,8 +62,6 @@ def _fixtures(form: Form) -> Iterator[Fixture]:
         for name, text in form
         if name.startswith("file:") and not form.checked(f"remove:{name.removeprefix('file:')}")
     }
-    if added := form.word("new_path"):
-        files[added] = form.text("new_text")
     found, problems = list[Fixture](), list[Problem]()
     only = form.word("only")
     for path, text in files.items():

@@ -26,6 +26,10 @@ class Form:
         """Go through the fields in their order."""
         return iter(self._pairs)
 
+    def __contains__(self, name: object) -> bool:
+        """Tell whether a field was sent, empty or not."""
+        return name in self._fields
+
     def text(self, name: str) -> str:
         """Return a field's text as it was written; empty if it is not there."""
         return self._fields.get(name, "")

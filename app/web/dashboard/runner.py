@@ -10,10 +10,13 @@ from typing import Any, cast, get_args
 import orjson
 from starlette.responses import Response
 
+from app.application.contracts import contracts_in
 from app.application.run_draft import Draft, DraftResult
 from app.domain.errors import Problem, Rejected
 from app.domain.fixtures import FIXTURES, written_fixture
-from app.domain.outcomes import Language, OutcomeKind
+from app.domain.manifests import MANIFEST, parse_manifest
+from app.domain.outcomes import SCRIPT_FILES, Language, OutcomeKind
+from app.domain.plans import DesiredHook
 from app.web.dashboard.editor import read_dependencies
 from app.web.dashboard.forms import Form
 from app.web.dashboard.pages import Page, Visit
@@ -40,11 +43,10 @@ async def run(visit: Visit) -> Response:
 
 def _kept(form: Form, payload: Any, result: DraftResult) -> tuple[str, str] | None:
     """Return path and text of the fixture that the run can become, if the hook's folder is open."""
-    names = {name for name, _ in form}
-    if "new_path" not in names or not isinstance(payload, dict) or result.envelope is None:
+    if f"file:{MANIFEST}" not in form or not isinstance(payload, dict) or result.envelope is None:
         return None
     paths = (f"{FIXTURES}/example-{number}.json" for number in count(1))
-    free = next(path for path in paths if f"file:{path}" not in names)
+    free = next(path for path in paths if f"file:{path}" not in form)
     return free, written_fixture(payload, orjson.loads(result.envelope))
 
 
@@ -56,9 +58,11 @@ async def _saved(visit: Visit, payload: Any) -> DraftResult:
 
 
 def draft_of(visit: Visit, payload: Any) -> Draft:
-    """Make the form's draft; it may call what the manifest lists, and has the secrets given only.
+    """Make the form's draft; it has the secrets given only, and may call what is listed in force.
 
-    The saved secrets are for the saved script alone: any other could send them elsewhere.
+    The saved secrets are for the saved script alone: any other could send them elsewhere. Packages
+    and the timeout are those of the draft's manifest. Raises ``Rejected`` with all that is wrong
+    with that.
     """
     form = visit.form
     if form.word("language") not in get_args(Language):
@@ -72,10 +76,32 @@ def draft_of(visit: Visit, payload: Any) -> Draft:
         secrets=_secrets(form.text("secrets")),
         dependencies=read_dependencies(form.text("dependencies")),
     )
-    if hook is None:
+    if hook is not None:
+        settings = hook.settings
+        network = tuple(settings["network"])
+        draft = replace(draft, timeout_ms=settings["timeout_ms"], network=network)
+    if f"file:{MANIFEST}" not in form:
         return draft
-    settings = hook.settings
-    return replace(draft, timeout_ms=settings["timeout_ms"], network=tuple(settings["network"]))
+    manifest = _manifest(visit, draft)
+    timeout = manifest.settings["timeout_ms"]
+    return replace(draft, dependencies=manifest.dependencies, timeout_ms=timeout)
+
+
+def _manifest(visit: Visit, draft: Draft) -> DesiredHook:
+    """Read the draft's manifest as if it lay in a folder of the trigger."""
+    at = f"hooks/{draft.trigger}/draft"
+    content = visit.form.text(f"file:{MANIFEST}").encode()
+    file = visit.form.word("script_file") or SCRIPT_FILES[draft.language]
+    script = {file: draft.script.encode("utf-8", "surrogatepass")}
+    known = [contract.id for contract in contracts_in(visit.table)]
+    try:
+        return parse_manifest(at, content, script, known)
+    except Rejected as refusal:
+        problems = [
+            replace(each, file=each.file and each.file.removeprefix(f"{at}/"))
+            for each in refusal.problems
+        ]
+        raise Rejected("The draft would be refused.", problems=problems) from None
 
 
 def _secrets(written: str) -> dict[str, str]:

@@ -1,12 +1,8 @@
 // Code with colours: shown, compared, and written.
-import { EditorState } from "@codemirror/state";
-import { EditorView, lineNumbers, highlightSpecialChars } from "@codemirror/view";
-import { foldGutter } from "@codemirror/language";
-import { MergeView, unifiedMergeView } from "@codemirror/merge";
+import { EditorView } from "@codemirror/view";
+import { compare, reading } from "./code/diffs.js";
 import { languageOf, looks, nonce } from "./code/looks.js";
 import { startEditor } from "./code/editor.js";
-
-const reading = [lineNumbers(), highlightSpecialChars(), foldGutter(), EditorState.readOnly.of(true), EditorView.editable.of(false)];
 
 function show(pre) {
   const view = new EditorView({
@@ -30,29 +26,17 @@ function goToLine(view) {
   view.dispatch({ selection: { anchor: line.from, head: line.to }, effects: EditorView.scrollIntoView(line.from, { y: "center" }) });
 }
 
-function compare(holder) {
+function showDifference(holder) {
   const [before, after] = ["before", "after"].map((side) => holder.querySelector(`[data-${side}]`).textContent);
-  const extensions = [reading, looks, nonce, languageOf(holder.dataset.language)];
-  const named = (label) => EditorView.contentAttributes.of({ "aria-label": label, tabindex: "0" });
   holder.replaceChildren();
   holder.removeAttribute("data-diff");
-  if (matchMedia("(max-width: 56rem)").matches) {
-    const unified = unifiedMergeView({ original: before, mergeControls: false, collapseUnchanged: {} });
-    new EditorView({ doc: after, parent: holder, extensions: [extensions, unified, named("What changed")] });
-    return;
-  }
-  new MergeView({
-    a: { doc: before, extensions: [extensions, named("Before")] },
-    b: { doc: after, extensions: [extensions, named("After")] },
-    parent: holder,
-    collapseUnchanged: { margin: 3, minSize: 6 },
-  });
+  compare(holder, before, after, holder.dataset.language);
 }
 
 function start(root) {
   if (root.matches?.("[data-code]")) show(root);
   root.querySelectorAll("[data-code]").forEach(show);
-  root.querySelectorAll("[data-diff]").forEach(compare);
+  root.querySelectorAll("[data-diff]").forEach(showDifference);
 }
 
 start(document);

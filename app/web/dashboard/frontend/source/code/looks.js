@@ -1,13 +1,16 @@
 // How code looks: colours are the custom properties of the page, so that light and dark just work.
-import { HighlightStyle, syntaxHighlighting } from "@codemirror/language";
+import { HighlightStyle, StreamLanguage, syntaxHighlighting } from "@codemirror/language";
 import { javascript } from "@codemirror/lang-javascript";
 import { json } from "@codemirror/lang-json";
 import { python } from "@codemirror/lang-python";
+import { toml } from "@codemirror/legacy-modes/mode/toml";
 import { EditorView } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
 
-const languages = { python, node: javascript, json };
+const languages = { python, node: javascript, json, toml: () => StreamLanguage.define(toml) };
+const endings = { py: "python", js: "node", cjs: "node", mjs: "node", json: "json", toml: "toml" };
 export const languageOf = (name) => languages[name]?.() ?? [];
+export const languageOfFile = (path) => endings[path.split(".").at(-1)];
 
 export const nonce = EditorView.cspNonce.of(document.querySelector("meta[name=csp-nonce]")?.content ?? "");
 
@@ -42,6 +45,9 @@ const frame = EditorView.theme({
   "&.cm-merge-a .cm-changedLine, .cm-deletedChunk": { backgroundColor: "var(--bad-soft)" },
   "&.cm-merge-b .cm-changedText, .cm-changedText": { background: "color-mix(in srgb, var(--good) 28%, transparent)" },
   "&.cm-merge-a .cm-changedText, .cm-deletedChunk .cm-deletedText": { background: "color-mix(in srgb, var(--bad) 28%, transparent)" },
+  // On these grounds the paler colours would be hard to read.
+  ".cm-changedLine, .cm-inlineChangedLine, .cm-insertedLine, .cm-deletedChunk": { "--code-comment": "var(--ink)" },
+  ".cm-changedText, .cm-deletedText": { "--code-keyword": "var(--ink)", "--code-string": "var(--ink)", "--code-number": "var(--ink)", "--code-name": "var(--ink)" },
   ".cm-changeGutter": { width: "3px" },
 });
 

@@ -1,6 +1,6 @@
 // Payloads to try a hook with: the trigger's example, and those that were run in this tab before. They
 // may be about people, so they go with the tab.
-import { replaceAll } from "./texts.js";
+import { replaceAll } from "./write.js";
 
 const MOST = 8;
 
