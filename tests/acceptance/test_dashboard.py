@@ -253,6 +253,15 @@ def test_what_is_not_there_is_a_page_that_says_so(admin: Visitor) -> None:
         assert "<h1>There is no such thing</h1>" in answer.text
 
 
+def test_a_change_that_nobody_gave_a_reason_for_is_a_version(
+    admin: Visitor, shared_server: Any
+) -> None:
+    new = {"name": "unexplained", "script": SCRIPT, "triggerId": "send-phone-message"}
+    shared_server.client.post("/api/v2/hooks", json=new)
+    assert "unexplained" in admin.page("/hooks/unexplained")
+    assert "Version 1" in admin.page("/hooks/unexplained/versions/1")
+
+
 def test_a_deleted_hook_is_gone(admin: Visitor, made: str) -> None:
     assert "is deleted" in admin.do(f"/hooks/{made}/delete", reason="was a trial")
     assert admin.http.get(f"/hooks/{made}").status_code == 404
