@@ -19,6 +19,7 @@ from tests.benchmarks import (
     event_log,
     following,
     history,
+    pages,
     peers,
     report,
     scale,
@@ -26,6 +27,7 @@ from tests.benchmarks import (
     transparency,
     workers,
 )
+from tests.benchmarks.page_data import Size
 
 REPORT = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
 
@@ -77,6 +79,11 @@ def _past(sample: bool) -> str:
     return history.report(times, events)
 
 
+def _pages(sample: bool) -> str:
+    size = Size(20_000, 100, 2000) if sample else Size()
+    return pages.report(pages.measure(size, 1 if sample else 5), size)
+
+
 def _peers(_: bool) -> str:
     return report.peers(*peers.measure())
 
@@ -98,6 +105,7 @@ SECTIONS: Mapping[str, Callable[[bool], str]] = {
     "workers": _workers,
     "history": _history,
     "past": _past,
+    "pages": _pages,
     "peers": _peers,
     "deployment": _deployment,
     "scale": _scale,

@@ -36,6 +36,8 @@ class Measured:
     address: str
     token: str = ""
     path: str = "/"
+    link: str = ""
+    """Opens the dashboard once."""
 
 
 def git(repository: Path, *arguments: str) -> str:
@@ -81,8 +83,8 @@ def write_version(hook: Path, version: int, script: str = "hook.py") -> None:
 
 
 @contextlib.contextmanager
-def hookledger(root: Path, repository: Path) -> Iterator[Measured]:
-    """Serve ``repository``, everything on."""
+def hookledger(root: Path, repository: Path, **settings: str) -> Iterator[Measured]:
+    """Serve ``repository``, everything on; ``settings`` are variables of the environment."""
     environment = {
         **os.environ,
         "HOOKLEDGER_REPO": str(repository),
@@ -90,19 +92,22 @@ def hookledger(root: Path, repository: Path) -> Iterator[Measured]:
         "HOOKLEDGER_DATA_DIR": str(root / "var"),
         "HOOKLEDGER_DATABASE_URL": f"sqlite:///{root}/var/hookledger.db",
         "HOOKLEDGER_LOG_LEVEL": "error",
+        **settings,
     }
     command = [_PYTHON, "-m", "app", "serve", "--quickstart", "--port", "0"]
     with _process(command, environment) as process:
-        address = token = ""
+        address = token = link = ""
         assert process.stdout is not None
         for line in process.stdout:
             if found := re.search(r"serves on (http://\S+)", line):
                 address = found[1]
+            if found := re.search(r"(\S+/login#\S+)", line):
+                link = found[1]
             if found := re.search(r"(hlt_\S+)", line):
                 token = found[1]
             if address and token:
                 break
-        yield Measured(process.pid, address, token, f"/v1/triggers/{TRIGGER}/invoke")
+        yield Measured(process.pid, address, token, f"/v1/triggers/{TRIGGER}/invoke", link)
 
 
 @contextlib.contextmanager

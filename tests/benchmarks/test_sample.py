@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from tests.benchmarks import report, scale, transparency, workers
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.benchmarks import page_data, pages, report, scale, transparency, workers
 from tests.benchmarks.__main__ import SAMPLE, SECTIONS
 from tests.benchmarks.deployment import Latency
 from tests.benchmarks.following import Following
 from tests.benchmarks.load import Round, medians, ratio
+from tests.benchmarks.page_data import Size
 from tests.benchmarks.peers import Standing
 from tests.benchmarks.throughput import Comparison
 
@@ -39,6 +45,27 @@ def test_the_size_of_a_repository_is_measured_and_reported() -> None:
     assert (smaller.hooks, larger.hooks) == (2, 20)
     assert 0 < smaller.median_ms <= smaller.p99_ms
     assert "| 20 | " in report.scale([smaller, larger])
+
+
+def test_a_data_folder_is_filled_for_the_pages(tmp_path: Path) -> None:
+    repository = page_data.fill(tmp_path, Size(events=200, hooks=5, invocations=30))
+    assert len(list(repository.rglob("hook.toml"))) == 10
+    assert {path.name for path in (tmp_path / "var").iterdir()} >= {"hookledger.db", "journal.db"}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="there is no Chromium")
+def test_every_page_is_loaded_and_reported() -> None:
+    floor, *found = pages.measure(Size(events=2000, hooks=20, invocations=200), rounds=1)
+    assert floor.of_floor == 1
+    assert len(found) > 20
+    assert all(each.transferred > floor.transferred for each in found)
+    assert all(0 < each.server_ms < each.interactive_ms for each in found)
+
+
+def test_pages_are_reported_with_their_ratio_first() -> None:
+    text = pages.report([pages.Figures("overview", 58_400, 262.4, 64.2, 4.66)], Size())
+    assert text.endswith("| overview | 4.7 | **262 ms** | 64 ms | **58 kB** |\n")
 
 
 def test_every_section_can_be_asked_for_alone() -> None:
