@@ -17,7 +17,7 @@ MOST_ITEMS = 2_000
 """Lines or records that wait for a reader."""
 MOST_BYTES = 1 << 20
 """Of their text."""
-CHUNK_ITEMS = 200
+CHUNK_ITEMS = 1_000
 """Items that are handed over, and written, at a time."""
 
 
