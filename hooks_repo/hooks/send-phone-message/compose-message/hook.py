@@ -1,6 +1,7 @@
 """Compose the message that carries a one-time code, and refuse numbers that cost a fortune.
 
-Hooks have no network yet, so this one leaves the sending to its caller, who reads the result.
+It leaves the sending to its caller, who reads the result. To send from here, list the provider's
+`host:port` as `network` in the manifest and use `context.http`.
 """
 
 from hookledger import SendPhoneMessageError
