@@ -71,6 +71,7 @@ bench-sample: setup  ## measure a little, in half a minute, and only print it
 
 docs: setup  ## write the command line reference from the commands themselves
 	$(BIN)/typer app.cli.main utils docs --name hookledger --title 'Command line reference' --output docs/cli-reference.md
+	@sed -i -e '/^\x08$$/d' -e 's/^Examples:$$/**Examples**:\n/' -e 's/^  hookledger /    hookledger /' docs/cli-reference.md
 
 lock: setup  ## resolve the dependencies again and write the lock file
 	rm -rf $(VENV)/lock && $(PYTHON) -m venv $(VENV)/lock

@@ -37,6 +37,7 @@ from app.cli import (
     sessions,
     steering,
 )
+from app.cli.examples import show_examples
 from app.cli.output import errors, print_error
 from app.domain.errors import HookledgerError, Stalled
 from config.settings import SettingsError
@@ -72,6 +73,7 @@ cli.command("rebuild")(operate.rebuild)
 cli.command("doctor")(operate.doctor)
 cli.command("backup")(backup.backup)
 cli.command("restore")(backup.restore)
+show_examples(cli)
 
 
 @cli.callback(invoke_without_command=True)
