@@ -70,6 +70,8 @@ class TableDiff:
     sources: tuple[RowDiff, ...]
     next: str | None
     """Where to go on if there are more hooks."""
+    total: int
+    """How many hooks differ in all, those of other pages included."""
 
 
 def diff_tables(
@@ -78,20 +80,22 @@ def diff_tables(
     """Compare; only up to ``limit`` hooks, those behind the ``next`` of the diff before."""
     pairs = sorted(
         (
-            (place, pair)
+            (_place(pair), pair)
             for pair in _pairs(before.hooks, after.hooks)
-            if (place := _place(pair)) > beyond and _members(pair[0]) != _members(pair[1])
+            if _members(pair[0]) != _members(pair[1])
         ),
         key=operator.itemgetter(0),
     )
-    shown = pairs if limit is None else pairs[:limit]
+    behind = [each for each in pairs if each[0] > beyond]
+    shown = behind if limit is None else behind[:limit]
     return TableDiff(
         before=before.position,
         after=after.position,
         hooks=tuple(_hook_diff(*pair, before.position, after.position) for _, pair in shown),
         triggers=_triggers(before, after),
         sources=_sources(before, after),
-        next=shown[-1][0] if len(shown) < len(pairs) else None,
+        next=shown[-1][0] if len(shown) < len(behind) else None,
+        total=len(pairs),
     )
 
 

@@ -17,12 +17,18 @@ from app.web.parameters import Parameter, choice, read_moment, text
 MOST_NAMES = 500
 """Names of hooks that a field proposes."""
 
-_LOCAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d\Z")
-"""What a browser's field for a time sends: no zone, no seconds."""
+_LOCAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?\Z", re.ASCII)
+"""What a browser's field for a time sends without scripts: no zone, and seconds only if any."""
+
+
+def with_zone(given: str) -> str:
+    """Complete what a browser's field for a time sent: it is UTC; anything else stays as it is."""
+    found = _LOCAL.match(given)
+    return given if found is None else f"{given}{'' if found[1] else ':00'}Z"
 
 
 def _moment(given: str) -> datetime:
-    return read_moment(f"{given}:00Z" if _LOCAL.match(given) else given)
+    return read_moment(with_zone(given))
 
 
 def _time(name: str, description: str) -> Parameter:
@@ -38,7 +44,7 @@ UNTIL = _time("until", "Before this time; without a zone it is UTC.")
 
 def field_time(at: datetime | None) -> str:
     """Write a time as a browser's field for one takes it, in UTC; nothing is the empty text."""
-    return "" if at is None else at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M")
+    return "" if at is None else at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def query_of(values: Mapping[str, Any], **others: Any) -> str:

@@ -18,6 +18,8 @@ from app.web.dashboard.headers import protect
 
 _TEMPLATES = Path(__file__).with_name("templates")
 
+_BRIEF = 120
+"""Characters."""
 NOTHING = "\N{EN DASH}"
 """Stands where there is no value."""
 
@@ -38,9 +40,11 @@ class Renderer:
             "moment": moment,
             "ago": ago,
             "clock": clock,
+            "day": day,
             "short": short,
             "count": count,
             "many": many,
+            "brief": brief,
             "bytes": size,
             "milliseconds": milliseconds,
             "share": share,
@@ -79,6 +83,11 @@ def clock(at: datetime | None) -> Markup:
     return _time(at, "clock")
 
 
+def day(at: datetime | None) -> Markup:
+    """Write a day of UTC; a script shows it as the reader writes days."""
+    return _time(at, "day")
+
+
 def short(commit: str | None) -> str:
     """Shorten a commit's id as git does."""
     return commit[:7] if commit else NOTHING
@@ -92,6 +101,14 @@ def count(number: int) -> str:
 def many(number: int, word: str) -> str:
     """Write how many there are of what ``word`` names in the singular."""
     return f"{count(number)} {word}{'' if number == 1 else 's'}"
+
+
+def brief(value: object) -> str:
+    """Write the value of a field in a line: JSON, cut where it grows long."""
+    if value is None or value == "":
+        return NOTHING
+    text = value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
+    return text if len(text) <= _BRIEF else f"{text[:_BRIEF]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def size(number: int) -> str:

@@ -12,7 +12,7 @@ const target = path.join(here, "..", "static");
 rmSync(target, { recursive: true, force: true });
 mkdirSync(target, { recursive: true });
 
-const entries = ["theme.js", "main.js", "code.js", "logs.js", "login.js", "styles/main.css", "icon.svg"];
+const entries = ["theme.js", "main.js", "code.js", "logs.js", "history.js", "login.js", "styles/main.css", "icon.svg"];
 const { metafile } = await build({
   absWorkingDir: here,
   entryPoints: entries.map((name) => path.join("source", name)),

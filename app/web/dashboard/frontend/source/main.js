@@ -1,10 +1,11 @@
 import "./vendor.js";
 import { showTimes } from "./times.js";
+import { showZones } from "./zones.js";
 import { startThemes } from "./themes.js";
 import { startDialogs } from "./dialogs.js";
 import { startCopying } from "./copying.js";
 
-const start = [showTimes, startCopying, startDialogs];
+const start = [showTimes, showZones, startCopying, startDialogs];
 
 startThemes();
 start.forEach((each) => each(document));
