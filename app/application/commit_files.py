@@ -119,7 +119,11 @@ class FileCommitter:
             )
 
         prepared = await anyio.to_thread.run_sync(prepare)
-        planned = await self._plan(prepared.sha)
+        try:
+            planned = await self._plan(prepared.sha)
+        except Rejected as refusal:
+            sentence = "Nothing was committed, since the commit would be refused."
+            raise Rejected(sentence, problems=refusal.problems) from refusal
         await anyio.to_thread.run_sync(self._writer.publish, prepared)
         return Published(prepared.sha, planned, await self._sync())
 

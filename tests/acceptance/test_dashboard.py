@@ -168,7 +168,7 @@ def test_a_hook_of_git_is_committed_and_can_be_stopped(shared_server: Any, admin
     name = "compose-message"
     page = admin.page(f"/hooks/{name}/edit")
     assert "belongs to git" in page
-    assert f"hooks/send-phone-message/{name}/hook.py" in page
+    assert f"hooks/send-phone-message/{name}/" in page
     refused = admin.submit(f"/hooks/{name}/edit", **made_of(page), script="x")
     assert refused.status_code == 409
     assert "belongs to git" in refused.text

@@ -44,9 +44,8 @@ class Writer:
 
     def commit(self, message: str) -> None:
         self.page.get_by_role("button", name="Commit it").click()
-        dialog = self.page.get_by_role("dialog")
-        dialog.get_by_label("Message").fill(message)
-        dialog.get_by_role("button", name="Commit", exact=True).click()
+        self.page.get_by_role("dialog").get_by_label("Message").fill(message)
+        self.page.keyboard.press("Enter")
 
     def is_refused(self) -> None:
         expect(self.page.get_by_role("alert")).to_contain_text("Somebody changed")
@@ -105,13 +104,14 @@ def test_a_draft_of_an_older_version_is_offered_and_never_put_in_place(writer: W
     assert writer.server.log()[0] == "Change hook.toml meanwhile"
     assert writer.visitor.violations() == []
 
-    # Both are put together, and the message is still there.
+    # Both are put together; what will be in the commit is listed, and the message is still there.
     conflict.get_by_role("button", name="Put both together").click()
     expect(conflict).to_have_count(0)
     writer.text("Script").to_contain_text("mine")
     writer.text("Script").to_contain_text("theirs")
     page.get_by_role("button", name="Commit it").click()
     expect(page.get_by_label("Message")).to_have_value("Say mine")
+    expect(page.get_by_role("dialog")).to_contain_text(f"{NAME}/ hook.py")
     page.get_by_role("dialog").get_by_role("button", name="Commit", exact=True).click()
     expect(page.get_by_text("in force since position")).to_be_visible()
     writer.server.git("reset", "--hard", "--quiet")
@@ -179,3 +179,34 @@ def test_a_draft_of_one_file_leaves_what_others_do_to_the_rest(writer: Writer) -
     writer.server.git("reset", "--hard", "--quiet")
     assert (writer.folder / "hook.py").read_text() == script("theirs")
     assert (writer.folder / "fixtures/one.json").read_text() == content
+
+
+def test_a_refused_commit_of_the_branch_is_shown_with_its_reasons_and_mended(
+    writer: Writer,
+) -> None:
+    page = writer.page
+    (writer.folder / "hook.py").write_text("def hook(user context):\n    return {}\n")
+    (writer.folder / "secrets.age").write_bytes(b"sealed")
+    (writer.folder / "icon.png").write_bytes(b"\x89PNG\xff")
+    writer.server.commit("Break it")
+    writer.server.ask("POST", "/v1/sync")
+    writer.edit()
+    expect(page.get_by_text("which is not in force, but refused")).to_be_visible()
+    expect(page.locator(".cm-line", has=page.locator(".cm-lintRange-error"))).to_contain_text("def hook(user context)")  # fmt: skip
+    page.get_by_text("2 more files, not shown").click()
+    expect(page.get_by_text("icon.png is not text")).to_be_visible()
+    expect(page.get_by_text("secrets.age is sealed")).to_be_visible()
+
+    # What is not changed is not committed.
+    page.get_by_role("button", name="Commit it").click()
+    expect(page.get_by_text("there is nothing to commit yet")).to_be_visible()
+    expect(page.get_by_role("button", name="Commit", exact=True)).to_be_disabled()
+    page.get_by_role("button", name="Cancel").click()
+
+    # The manifest is judged with each run.
+    writer.write("Script", script("mended"))
+    writer.write("hook.toml", "enabled = true\ntimeout = 3\n")
+    page.get_by_role("button", name="Run the draft").click()
+    expect(page.get_by_role("region", name="Result")).to_contain_text("hook.toml:2 timeout must be a duration")  # fmt: skip
+    expect(page.locator(".cm-line", has=page.locator(".cm-lintRange-error"))).to_contain_text("timeout = 3")  # fmt: skip
+    assert writer.visitor.violations() == []

@@ -7,6 +7,9 @@ by this server or committed to a repository, as its author chooses.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from starlette.responses import Response
 
@@ -16,6 +19,7 @@ from app.domain.contracts import TriggerContract
 from app.domain.drafts import API_LANGUAGE, HookDraft, HookPatch
 from app.domain.errors import HookledgerError, NotFound, Problem, Rejected
 from app.domain.outcomes import SCRIPT_FILES, Language
+from app.domain.revisions import CommitSha
 from app.web.dashboard.hook_files import (
     COMMIT,
     HookFolder,
@@ -230,12 +234,22 @@ def _show(
     )
 
 
-def _ahead(visit: Visit, hook: HookRow | None, folder: HookFolder) -> str | None:
-    """Return the commit that the editor shows, if it is not the one in force."""
+@dataclass(frozen=True, slots=True)
+class _Ahead:
+    """The commit that the editor shows, which is not in force."""
+
+    commit: CommitSha
+    problems: Sequence[Mapping[str, Any]]
+    """Why it was refused."""
+
+
+def _ahead(visit: Visit, hook: HookRow | None, folder: HookFolder) -> _Ahead | None:
     if hook is None or folder.commit is None:
         return None
     source = visit.table.sources.get(hook.owner.partition(":")[2])
-    return None if source is not None and source.applied == folder.commit else folder.commit
+    if source is None or source.applied == folder.commit:
+        return None
+    return _Ahead(folder.commit, source.problems if source.rejected == folder.commit else ())
 
 
 _SECTION = "/hooks"

@@ -27,6 +27,7 @@ export function startEditor(form) {
     // Enter in a field of a dialog that is closed, or beside one, saves nothing.
     else if (event.key === "Enter" && event.target.matches("input") && !event.target.closest("dialog")) event.preventDefault();
   });
+  form.querySelector("[data-opens=commit]")?.addEventListener("click", () => listChanges(form, folder));
   form.addEventListener("submit", () => draft.saved());
   document.getElementById("result").addEventListener("htmx:afterSwap", (event) => {
     mark(folder, payload, event.target);
@@ -48,4 +49,18 @@ export function startEditor(form) {
     link.click();
     URL.revokeObjectURL(link.href);
   });
+}
+
+// Before a commit one sees what will be in it, or why there is nothing.
+function listChanges(form, folder) {
+  const [changes, unchanged] = [form.querySelector("[data-changes]"), form.querySelector("[data-unchanged]")];
+  if (!changes) return;
+  const changed = folder.all.filter((file) => file.changed);
+  changes.hidden = !changed.length;
+  unchanged.hidden = !changes.hidden;
+  form.querySelector("#commit [data-saves]").disabled = changes.hidden;
+  changes.querySelector("[data-listed]").replaceChildren(...changed.flatMap((file, place) => {
+    const name = Object.assign(document.createElement("code"), { textContent: file.path });
+    return [place ? ", " : "", name, file.removed ? " (removed)" : file.now.digest ? "" : " (added)"];
+  }));
 }

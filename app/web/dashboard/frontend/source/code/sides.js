@@ -5,16 +5,18 @@ import { compare } from "./diffs.js";
 import { languageOfFile } from "./looks.js";
 
 export function showSides(holder, { path, base, now, mine }) {
-  const pairs = base === undefined
-    ? [["There now", now, "Your draft", mine]]
-    : [["Both began with", base, "There now", now], ["Both began with", base, "Your draft", mine]];
-  for (const [first, before, second, after] of pairs) {
+  const pairs = base === undefined || base === now
+    ? [["what your draft makes of it", "There now", now, "Your draft", mine]]
+    : [["what others made of it", "Both began with", base, "There now", now], ["what your draft makes of it", "Both began with", base, "Your draft", mine]];
+  for (const [title, first, before, second, after] of pairs) {
+    const heading = document.createElement("p");
+    heading.append(Object.assign(document.createElement("code"), { textContent: path }), `: ${title}`);
     const heads = document.createElement("div");
     heads.className = "diff-heads";
-    for (const head of [first, second]) heads.append(Object.assign(document.createElement("span"), { textContent: `${path}: ${head.toLowerCase()}` }));
+    for (const head of [first, second]) heads.append(Object.assign(document.createElement("span"), { textContent: head }));
     const diff = document.createElement("div");
     diff.className = "diff";
-    holder.append(heads, diff);
+    holder.append(heading, heads, diff);
     compare(diff, before, after, languageOfFile(path), [first, second]);
   }
 }
