@@ -36,6 +36,11 @@ class PastVersion:
         return self.meta.get("commit")
 
     @property
+    def reason(self) -> str | None:
+        """Why, if whoever made it said so."""
+        return self.meta.get("reason")
+
+    @property
     def who(self) -> str:
         """Name who made it: of a commit the author it claims."""
         return str(self.meta.get("author") or self.meta.get("actor", "unknown"))

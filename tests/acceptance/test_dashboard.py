@@ -207,6 +207,14 @@ def test_a_draft_of_a_hook_of_git_becomes_a_commit(
     assert 'value="Admit the sister company"' in stale.text
 
 
+def test_what_is_made_without_a_reason_has_its_pages(admin: Visitor) -> None:
+    page = admin.do("/new-hook", name="silent", trigger="post-user-registration", script=SCRIPT)
+    assert "`silent` is saved" in page
+    for path in ("/hooks/silent", "/hooks/silent/versions", "/hooks/silent/versions/1"):
+        assert "silent" in admin.page(path)
+    assert "is deleted" in admin.do("/hooks/silent/delete")
+
+
 def test_roles_bound_what_is_shown_and_done(visit: Callable[[str], Visitor], made: str) -> None:
     viewer, operator = visit("viewer"), visit("operator")
     page = viewer.page(f"/hooks/{made}")

@@ -126,8 +126,8 @@ def test_from_an_empty_repository_to_a_hook_that_runs_and_its_entry_in_the_histo
     assert fresh_server.log() == [MESSAGE, "Start"]
     page.get_by_role("link", name="Edit and run").click()
     author.arrive(NAME)
-    page.get_by_text("fixtures/example-1.json").click()
-    page.get_by_role("button", name="Run it", exact=True).click()
+    page.get_by_text("fixtures/example-1.json", exact=True).click()
+    page.get_by_role("button", name="Run it (fixtures/example-1.json)").click()
     expect(page.get_by_text("1 fixture passed")).to_be_visible()
 
     # It answers, and its invocation tells of the commit.

@@ -90,6 +90,7 @@ export class Folder {
     area.setAttribute("aria-label", path);
     area.value = text;
     block.dataset.added = "";
+    block.querySelectorAll("[data-path]").forEach((each) => { each.textContent = ` (${path})`; });
     if (!/^fixtures\/.*\.json$/.test(path)) block.querySelector("[data-runs-fixture]")?.remove();
     this.form.querySelector("[data-adding]").before(block);
     return this.of(area);
