@@ -210,3 +210,50 @@ def test_a_refused_commit_of_the_branch_is_shown_with_its_reasons_and_mended(
     expect(page.get_by_role("region", name="Result")).to_contain_text("hook.toml:2 timeout must be a duration")  # fmt: skip
     expect(page.locator(".cm-line", has=page.locator(".cm-lintRange-error"))).to_contain_text("timeout = 3")  # fmt: skip
     assert writer.visitor.violations() == []
+
+
+def test_a_hook_of_this_server_is_guarded_in_the_same_way(writer: Writer) -> None:
+    page, server = writer.page, writer.server
+    begun = {"name": "sms", "triggerId": "send-phone-message", "script": node("begun")}
+    made = server.ask("POST", "/api/v2/hooks", json=begun).json()
+    writer.visitor.open("/hooks/sms/edit")
+    page.locator(".cm-editor").first.wait_for()
+    writer.write("Script", node("mine"))
+    writer.keeps()
+    changed = server.ask("PATCH", f"/api/v2/hooks/{made['id']}", json={"script": node("theirs")})
+    assert changed.status_code == 200
+    save(page, "Say mine")
+    writer.is_refused()
+    conflict = page.get_by_role("group", name="Conflict in hook.js")
+    expect(conflict.locator(".cm-changedLine", has_text="theirs")).to_have_count(1)
+    assert writer.visitor.violations() == []
+    conflict.get_by_role("button", name="Take what is there").click()
+    writer.text("Script").to_contain_text("theirs")
+    expect(page.locator("[data-draft-state]")).to_have_text("")
+    writer.write("Script", node("both"))
+    save(page, "Say both")
+    expect(page.get_by_text("`sms` is saved")).to_be_visible()
+    assert server.ask("GET", "/v1/hooks/sms").json()["script"] == node("both")
+
+
+def test_a_folder_that_cannot_be_read_is_told_of(writer: Writer) -> None:
+    page, server = writer.page, writer.server
+    assert server.ask("POST", "/v1/sync/suspend", json={"reason": "to look"}).status_code == 200
+    server.git("rm", "-r", "--quiet", str(writer.folder))
+    server.commit("Remove it")
+    writer.edit()
+    expect(page.get_by_text("The hook's folder cannot be read from the branch")).to_be_visible()
+    writer.text("Script").to_contain_text("one")
+    page.get_by_role("button", name="Commit it").click()
+    expect(page.get_by_role("dialog")).to_contain_text("It cannot be committed from here")
+    expect(page.get_by_role("button", name="Commit", exact=True)).to_have_count(0)
+
+
+def node(word: str) -> str:
+    return f"module.exports = function (recipient, text, context, cb) {{\n  cb(null, {{ {word}: 1 }});\n}};\n"
+
+
+def save(page: Page, reason: str) -> None:
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.get_by_role("dialog").get_by_label("What changes, and why").fill(reason)
+    page.get_by_role("dialog").get_by_role("button", name="Save").click()
