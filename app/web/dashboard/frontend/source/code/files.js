@@ -59,7 +59,6 @@ export class Folder {
     this.made = new WeakMap();
     this.startAdding();
     this.script = this.find(form.elements.script.dataset.file);
-    this.all.forEach((file) => file);
   }
 
   get all() { return [...this.form.querySelectorAll("textarea[data-file]")].map((area) => this.of(area)); }
