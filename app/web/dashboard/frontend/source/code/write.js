@@ -21,14 +21,24 @@ const keys = keymap.of([...closeBracketsKeymap, ...defaultKeymap, ...searchKeyma
 // forbids; so that text is put in its place here.
 const typingOver = EditorView.domEventHandlers({
   beforeinput(event, view) {
-    const { from, to, empty } = view.state.selection.main;
-    if (event.inputType !== "insertText" || empty || event.isComposing || !event.data) return false;
+    if (event.inputType !== "insertText" || event.isComposing || !event.data) return false;
+    const [from, to] = replaced(view);
+    if (from === to) return false;
     event.preventDefault();
-    const put = () => view.state.update(view.state.replaceSelection(event.data), { userEvent: "input.type", scrollIntoView: true });
+    const put = () => view.state.update({ changes: { from, to, insert: event.data }, selection: { anchor: from + event.data.length }, userEvent: "input.type", scrollIntoView: true });
     if (!view.state.facet(EditorView.inputHandler).some((handle) => handle(view, from, to, event.data, put))) view.dispatch(put());
     return true;
   },
 });
+
+// What is selected; the browser may know of it before the editor does.
+function replaced(view) {
+  const { from, to } = view.state.selection.main;
+  const { anchorNode, anchorOffset, focusNode, focusOffset, isCollapsed } = document.getSelection();
+  const inside = view.contentDOM.contains(anchorNode) && view.contentDOM.contains(focusNode);
+  if (from !== to || isCollapsed || !inside) return [from, to];
+  return [view.posAtDOM(anchorNode, anchorOffset), view.posAtDOM(focusNode, focusOffset)].sort((one, other) => one - other);
+}
 
 export function write(area, language, run, changed) {
   const name = ["aria-labelledby", "aria-label"].find((each) => area.hasAttribute(each));
