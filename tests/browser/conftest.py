@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,6 +55,7 @@ class Server:
     address: str = ""
     token: str = ""
     link: str = ""
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def repository(self) -> Path:
@@ -68,6 +69,7 @@ class Server:
             "HOOKLEDGER_DATABASE_URL": f"sqlite:///{self.root}/var/hookledger.db",
             "COLUMNS": "400",
             "LOGNAME": "ada",
+            **self.settings,
         }
 
     def run(self, *arguments: str) -> str:
@@ -101,8 +103,10 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(root: Path, *, samples: bool) -> Iterator[Server]:
-    server = Server(root)
+def serving(
+    root: Path, *, samples: bool, settings: Mapping[str, str] | None = None
+) -> Iterator[Server]:
+    server = Server(root, settings=settings or {})
     hooks = server.repository / "hooks_repo" / "hooks"
     hooks.mkdir(parents=True)
     if samples:
@@ -179,6 +183,12 @@ def browser() -> Iterator[Browser]:
         opened = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
         yield opened
         opened.close()
+
+
+@pytest.fixture(scope="session")
+def serve() -> Callable[..., contextlib.AbstractContextManager[Server]]:
+    """Serve a repository in a folder, by settings of its own."""
+    return serving
 
 
 @pytest.fixture(scope="session")

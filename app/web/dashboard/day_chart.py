@@ -27,6 +27,11 @@ class DayChart:
     """As an SVG path in a box of ``WIDTH`` by ``HEIGHT``."""
 
     @property
+    def last(self) -> datetime:
+        """Midnight at which the last day begins."""
+        return _midnight(self.first + (len(self.counts) - 1) * _DAY)
+
+    @property
     def days(self) -> int:
         """Number of the days on which anything happened."""
         return sum(bool(number) for number in self.counts)

@@ -23,6 +23,7 @@ def test_every_day_has_its_place_and_a_day_without_events_no_bar() -> None:
     assert chart is not None
     assert list(chart.counts) == [2, 0, 0, 4]
     assert (chart.days, chart.most) == (2, 4)
+    assert chart.last == datetime(2026, 11, 4, tzinfo=UTC)
     (first, low, _), (last, high, _) = bars(chart)
     assert (first, last) == (0.0, WIDTH * 3 / 4)
     assert (low, high) == (HEIGHT / 2, HEIGHT)

@@ -6,6 +6,7 @@ import csv
 import io
 import threading
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -105,3 +106,14 @@ def settled(browser: Any) -> str:
             return shown
         pause.wait(0.01)
     raise AssertionError(f"it never ended: {shown}")
+
+
+def test_events_of_several_days_come_with_a_chart_that_names_them(
+    site: Any, browser: Any, make_event: Any
+) -> None:
+    days = [datetime(2026, 11, day, 12, tzinfo=UTC) for day in (1, 1, 3)]
+    site.audit.rows = [make_event(number, at=at) for number, at in enumerate(days, 1)]
+    browser.sign_in()
+    text = browser.get("/history").text
+    assert 'data-counts="2,0,1"' in text
+    assert '<time datetime="2026-11-03T00:00:00' in text
