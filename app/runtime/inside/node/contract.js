@@ -117,13 +117,14 @@ class Hook {
   }
 
   ownModule() {
-    return Object.freeze({
+    const own = {
       ...CLASSES,
       log: output.log,
       /** The running call: `{id, deadline}`, or null outside of calls. */
       invocation: () => current().invocation ?? null,
-      ...this.extras,
-    });
+    };
+    // Not copied: some are made only when a script asks for them.
+    return Object.freeze(Object.defineProperties(own, Object.getOwnPropertyDescriptors(this.extras ?? {})));
   }
 
   /** A function that calls the hook with members of the payload by position, then the callback. */

@@ -15,6 +15,7 @@ const { Socket } = require('node:net');
 const { writeSync } = require('node:fs');
 // Ahead of the script: a worker in reserve has the time, a call does not.
 const contract = require('./contract');
+const { advise, deny } = require('./no_network');
 const { current } = require('./scopes');
 
 const LOAD = 0x01;
@@ -136,7 +137,8 @@ function load(given) {
     };
   } else {
     given.onFatal = fatal;
-    if (given.egress) given.extras = openNetwork(given.egress);
+    if (!given.egress) advise();
+    given.extras = given.egress ? openNetwork(given.egress) : closedNetwork();
     const hook = contract.prepare(given, say);
     begin = hook.start.bind(hook);
   }
@@ -145,9 +147,19 @@ function load(given) {
 
 /** Let code of the hook reach what it may; return what `require('hookledger')` offers for that. */
 function openNetwork(egress) {
-  require('./egress').install(egress);
+  if (egress) require('./egress').install(egress);
+  else deny();
   const { bindDeadline, ...offered } = require('./http');
   bindDeadline(remaining);
+  return offered;
+}
+
+/** The same without a list, to say what to write; made only when a script asks for it. */
+function closedNetwork() {
+  const offered = {};
+  for (const name of ['http', 'HttpError', 'NetworkDenied', 'RateLimited']) {
+    Object.defineProperty(offered, name, { enumerable: true, get: () => openNetwork(null)[name] });
+  }
   return offered;
 }
 

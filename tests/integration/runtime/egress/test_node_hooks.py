@@ -123,12 +123,27 @@ module.exports = (event, context, cb) => {
     assert target.connections == 0
 
 
-def test_a_hook_without_a_list_reaches_nothing(house: Any, target: Any) -> None:
-    script = ATTEMPT + (
-        "const net = require('net');\n"
-        "module.exports = (event) => attempt(() => net.connect(event.port, event.host));"
-    )
-    version = house.hook(script, language="node")
+WITHOUT_A_LIST = {
+    "net": "const net = require('net');\n"
+    "module.exports = (event) => attempt(() => net.connect(event.port, event.host));",
+    "http": "const http = require('node:http');\n"
+    "module.exports = (event) => attempt(() => http.get(event));",
+    "hookledger": "const { http } = require('hookledger');\n"
+    "module.exports = (event) => http.get(`http://${event.host}:${event.port}/`)\n"
+    "  .catch((error) => `${error.name}: ${error.message}`);",
+    "fetch": "module.exports = (event) => fetch(`http://${event.host}:${event.port}/`)\n"
+    "  .catch((error) => `${error.cause.name}: ${error.cause.message}`);",
+}
+
+
+@pytest.mark.parametrize("way", sorted(WITHOUT_A_LIST))
+def test_a_hook_without_a_list_reaches_nothing_and_is_told_what_to_write(
+    house: Any, target: Any, way: str
+) -> None:
+    version = house.hook(ATTEMPT + WITHOUT_A_LIST[way], language="node")
     host, _, port = target.place.rpartition(":")
-    assert house.answer(version, {"host": host, "port": int(port)}) != "connected"
+    for _ in range(2):
+        told = house.answer(version, {"host": host, "port": int(port)})
+        assert told.startswith("NetworkDenied")
+        assert f'add "{target.place}" to network in hook.toml' in told
     assert target.connections == 0
