@@ -5,6 +5,7 @@
  */
 
 const { Console } = require('node:console');
+const { sep } = require('node:path');
 const { Writable } = require('node:stream');
 const { format } = require('node:util');
 const { current } = require('./scopes');
@@ -12,6 +13,8 @@ const { current } = require('./scopes');
 const LONGEST_PARTIAL = 16_384;
 const LEVEL_OF = { stdout: 'info', stderr: 'error' };
 const INDENT = '  ';
+const FRAME = /^\s+at /;
+const OURS = __dirname + sep;
 
 /** The level of the console's method that is writing, if it is not the stream's. */
 let chosen = null;
@@ -32,7 +35,7 @@ function install() {
 /** Say the lines of a text in the running scope. */
 function say(level, stream, text) {
   const scope = current();
-  for (const line of text.split('\n')) scope.say(scope.number, level, stream, line);
+  for (const line of withoutOurs(text.split('\n'))) scope.say(scope.number, level, stream, line);
 }
 
 /** Say what was written without a line break, when its call ends. */
@@ -124,8 +127,18 @@ function write(stream, text) {
   const level = chosen ?? LEVEL_OF[stream];
   const lines = (scope[stream] + text).split('\n');
   scope[stream] = lines.pop();
-  for (const line of lines) scope.say(scope.number, level, stream, line);
+  for (const line of withoutOurs(lines)) scope.say(scope.number, level, stream, line);
   if (scope[stream].length > LONGEST_PARTIAL || scope.ended) flush(scope);
+}
+
+/** Cut stacks where they come to our code: what calls a hook is not the hook's. */
+function withoutOurs(lines) {
+  let below = false;
+  return lines.filter((line) => {
+    const isFrame = FRAME.test(line);
+    below = isFrame && (below || line.includes(OURS));
+    return !below;
+  });
 }
 
 function sayPartial(scope, stream) {

@@ -56,6 +56,20 @@ def test_a_trace_is_an_error_with_the_scripts_line(node: Any) -> None:
     assert "hook.js:1:" in lines[1][2]
 
 
+@pytest.mark.parametrize("way", ["console.error(error)", "require('hookledger').log.error(error)"])
+def test_stacks_end_where_the_hooks_code_does(node: Any, way: str) -> None:
+    body = f"const inner = () => {{ const error = new Error('no'); {way}; }}; inner()"
+    lines = [text for *_, text in written(node, body)]
+    assert lines[0] == "Error: no"
+    assert ["at inner" in line for line in lines[1:]] == [True, False]
+    assert all("hook.js:1:" in line for line in lines[1:])
+
+
+def test_frames_that_only_look_like_ours_do_not_hide_what_follows(node: Any) -> None:
+    body = "console.error('Error: a\\n    at x (y.js:1:1)\\nand more\\n    at z (y.js:2:2)')"
+    assert len(written(node, body)) == 4
+
+
 def test_a_table_is_drawn(node: Any) -> None:
     assert len(written(node, "console.table([{ a: 1 }, { a: 2 }])")) == 6
 
