@@ -73,7 +73,7 @@ def test_an_event_is_shown_as_stored_with_its_proof(admin: Visitor) -> None:
     page = admin.page("/history/1")
     assert "In the signed history" in page
     assert "hookledger.example" not in page
-    assert re.search(r'<code class="hash">[0-9a-f]{64}</code>', page)
+    assert re.search(r'<code class="hash"[^>]*>[0-9a-f]{64}</code>', page)
     assert "&#34;meta&#34;" in page
     assert admin.http.get("/history/999999").status_code == 404
     assert admin.http.get("/history/x").status_code == 404
@@ -97,7 +97,7 @@ def test_hooks_are_seen_as_they_were_and_what_changed_since(admin: Visitor) -> N
     assert "There was no hook then" in before
     assert "block-disposable-mail" in before, "among what has changed since"
     part = admin.page("/history/as-of?as_of=1", **{"hx-request": "true"})
-    assert part.lstrip().startswith('<div id="past">')
+    assert part.lstrip().startswith('<div id="past"')
     assert admin.http.get("/history/as-of?as_of=5000").status_code == 400
 
 
