@@ -9,6 +9,8 @@ const start = [showTimes, showZones, startCopying, startDialogs];
 
 startThemes();
 start.forEach((each) => each(document));
+// On a phone the menu is wider than the screen: where one is should be seen.
+document.querySelector(".side nav [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
 document.addEventListener("htmx:load", (event) => start.forEach((each) => each(event.target)));
 
 // A draft that was sent to be saved is forgotten once the server says that it did; a refusal, or a
