@@ -45,7 +45,34 @@ def test_one_walks_through_the_past_by_the_keyboard(
         page.wait_for_url("**/history/as-of?*at=*")
         page.get_by_role("link", name="One later").click()
         expect(page.get_by_role("link", name="One event earlier")).to_be_visible()
+        page.get_by_role("link", name="Now", exact=True).click()
+        expect(slider).to_have_attribute("aria-valuetext", "Now")
         assert reader.violations() == []
+
+
+def test_the_slider_tells_the_moment_that_a_link_led_to(reader: Any) -> None:
+    at = reader.server.ask("GET", "/v1/audit?from_position=5&to_position=5").json()["events"][0][
+        "at"
+    ]
+    page = reader.open("/history/as-of?as_of=5")
+    told = page.evaluate(
+        """(at) => new Intl.DateTimeFormat(undefined, {dateStyle: "full", timeStyle: "medium"})
+            .format(new Date(at))""",
+        at,
+    )
+    expect(page.get_by_role("slider", name="Moment")).to_have_attribute("aria-valuetext", told)
+    page = reader.open("/history/as-of")
+    expect(page.get_by_role("slider", name="Moment")).to_have_attribute("aria-valuetext", "Now")
+
+
+def test_where_one_is_can_be_seen_in_the_menu_of_a_phone(
+    sample_server: Any, visit: Callable[..., Any]
+) -> None:
+    made = visit(sample_server, viewport={"width": 360, "height": 740})
+    made.sign_in()
+    for path in ("/", "/history", "/access"):
+        current = made.open(path).get_by_role("navigation", name="Main").locator("[aria-current]")
+        expect(current).to_be_in_viewport(ratio=0.95)
 
 
 def test_times_are_typed_and_shown_in_the_zone_of_the_reader(reader: Any) -> None:

@@ -7,7 +7,7 @@ export function startSliders(root) {
   // What was found may be another moment than that of the slider: a link led to it.
   const past = root.matches?.("#past") ? root : root.querySelector?.("#past");
   const form = document.querySelector("[data-slider]");
-  if (past && form && document.activeElement !== form.elements.at) place(form, Number(past.dataset.at));
+  if (past && form && document.activeElement !== form.elements.at) place(form, past.dataset);
 }
 
 function start(form) {
@@ -17,15 +17,17 @@ function start(form) {
   say(form);
 }
 
-function place(form, seconds) {
-  form.elements.at.value = Math.floor(seconds);
-  say(form);
+function place(form, { at, newest }) {
+  const slider = form.elements.at;
+  slider.value = newest ? slider.max : Math.floor(at);
+  say(form, at);
 }
 
-function say(form) {
+// The stop, or the very moment between two stops that something else than the slider led to.
+function say(form, seconds = form.elements.at.value) {
   const slider = form.elements.at;
   const isNow = Number(slider.value) >= Number(slider.max);
-  const text = isNow ? "Now" : full.format(new Date(Number(slider.value) * 1000));
+  const text = isNow ? "Now" : full.format(new Date(Number(seconds) * 1000));
   form.querySelector("[data-says]").textContent = text;
   slider.setAttribute("aria-valuetext", text);
 }
