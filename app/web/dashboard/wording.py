@@ -32,7 +32,8 @@ class Told:
     def subject(self) -> str:
         """Name what was changed."""
         row = self.row
-        return row.hook_name or row.trigger or row.source or row.subject
+        named = row.data.get("name") if row.type == "client.created" else None
+        return row.hook_name or row.trigger or row.source or named or row.subject
 
 
 _WORDS: Mapping[str, tuple[str, Tone, str]] = {
