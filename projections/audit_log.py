@@ -39,9 +39,8 @@ class Label:
 
 def concerned_hook(fact: Recorded) -> str | None:
     """Return the ULID of the hook an event is about, if it is about one."""
-    kind, _, identifier = fact.stream.partition(":")
-    if kind == "hook":
-        return identifier
+    if fact.kind == "hook":
+        return fact.identifier
     hook_id = getattr(fact.event, "hook_id", None)
     return hook_id if isinstance(hook_id, str) else None
 
@@ -61,26 +60,25 @@ def audit_row(fact: Recorded, label: Label | None) -> AuditRow:
     event = fact.event
     if event is None:
         return _row_of_unknown(fact)
-    meta = event.meta
-    known = meta.get
+    known = event.meta.get
     kind, _, identifier = fact.stream.partition(":")
     name, trigger = (label.name, label.trigger) if label is not None else (None, None)
     return AuditRow(
-        fact.position,
-        event.timestamp,
-        fact.topic,
-        str(known("actor", _UNKNOWN)),
-        str(known("origin", _UNKNOWN)),
-        fact.stream,
-        identifier if kind == "hook" else concerned_hook(fact),
-        identifier if kind == "name" else name,
-        identifier if kind == "trigger" else trigger,
-        known("source") or _source(kind, identifier),
-        known("commit") or _commit(event, kind, identifier),
-        known("correlation_id"),
-        known("reason"),
-        _data(event),
-        _signer(meta["signer"]) if "signer" in meta else None,
+        position=fact.position,
+        at=event.timestamp,
+        type=fact.topic,
+        actor=str(known("actor", _UNKNOWN)),
+        origin=str(known("origin", _UNKNOWN)),
+        subject=fact.stream,
+        hook=concerned_hook(fact),
+        hook_name=identifier if kind == "name" else name,
+        trigger=identifier if kind == "trigger" else trigger,
+        source=known("source") or _source(kind, identifier),
+        commit=known("commit") or _commit(event, kind, identifier),
+        correlation_id=known("correlation_id"),
+        reason=known("reason"),
+        data=_data(event),
+        signer=_signer(known("signer")),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -16,13 +16,13 @@ from projections.audit_query import sortable
 from projections.audit_words import Words
 from projections.database import Write, inserting
 from projections.event_log import Recorded
-from projections.views import Tables
+from projections.views import Replay, Tables
 
 _encode = msgspec.json.Encoder().encode
 
 
-class AuditRows:
-    """Takes events in, in the order of positions; a ``Replay``, if it begins with the first."""
+class AuditRows(Replay):
+    """Takes events in, in the order of positions, from the first or from any other on."""
 
     def __init__(
         self, tables: Tables, labels: dict[str, Label], words: Words, marks: Marks
@@ -53,9 +53,6 @@ class AuditRows:
             *self._marks.take(rows, moments),
             counting(self._tables, rows, moments),
         ]
-
-    def finish(self) -> Iterable[Write]:
-        return ()
 
     def _told(self, recorded: Sequence[Recorded]) -> tuple[list[AuditRow], dict[str, Label]]:
         """Return the rows, and the labels that changed."""

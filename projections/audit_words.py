@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from app.domain.revisions import Position
 from projections.audit_marks import CHUNK, bits_between
-from projections.database import Database, Session, Write
+from projections.database import Database, Session, Write, running
 from projections.views import Tables
 
 CHUNKS_OF_PARTITION = 16
@@ -52,8 +52,7 @@ class Words:
         for partition, members in by_partition.items():
             table = _table(self._tables, partition)
             if partition > self._newest and not self._begun(partition):
-                for statement in self._database.text_tables(table):
-                    yield functools.partial(_run, statement)
+                yield from map(running, self._database.text_tables(table))
             self._newest = partition
             yield functools.partial(self._add, table, members)
 
@@ -136,10 +135,6 @@ class _Wanted:
             for chunk, bits in self.chunks.items()
             if (inside := bits & bits_between(chunk, low, high))
         }
-
-
-def _run(statement: str, session: Session) -> None:
-    session.run(statement)
 
 
 def _table(tables: Tables, partition: int) -> str:

@@ -46,6 +46,11 @@ def inserting(into: str, rows: Sequence[Sequence[Any]], conflict: str = "") -> W
     return lambda session: session.insert(into, rows, conflict)
 
 
+def running(sql: str) -> Write:
+    """Put ``Session.run`` off."""
+    return lambda session: session.run(sql)
+
+
 class Database(ABC):
     """A database that keeps views; its methods are all in which databases differ.
 

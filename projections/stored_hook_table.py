@@ -70,7 +70,7 @@ class StoredHookTable(StoredView):
         return _Replay(tables)
 
 
-class _Replay:
+class _Replay(Replay):
     """The table in memory; its rows are written at the end, as most will change again."""
 
     def __init__(self, tables: Tables) -> None:

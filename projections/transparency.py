@@ -97,15 +97,12 @@ class StoredTransparencyLog(StoredView):
         return _Growth(Edge(tables))
 
 
-class _Growth:
+class _Growth(Replay):
     def __init__(self, edge: Edge) -> None:
         self._edge = edge
 
     def take(self, recorded: Sequence[Recorded]) -> Iterable[Write]:
         return self._edge.append([(fact.position, _leaf(fact)) for fact in recorded])
-
-    def finish(self) -> Iterable[Write]:
-        return ()
 
 
 def _leaf(fact: Recorded) -> bytes:

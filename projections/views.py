@@ -13,7 +13,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 from app.domain.errors import Conflict
 from app.domain.revisions import Position
@@ -21,19 +21,19 @@ from projections.database import Database, Session, Write
 from projections.event_log import Recorded
 
 
-class Replay(Protocol):
+class Replay(ABC):
     """A view taken in from the first event on by memory alone: no row is ever read back."""
 
+    @abstractmethod
     def take(self, recorded: Sequence[Recorded]) -> Iterable[Write]:
         """Take in the events that follow those before; return what is to be written.
 
         Raises ``PoisonEvent``.
         """
-        ...
 
     def finish(self) -> Iterable[Write]:
         """Return what was put off, so that the tables are as the events taken in make them."""
-        ...
+        return ()
 
 
 @dataclass(frozen=True, slots=True)

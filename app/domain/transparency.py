@@ -50,11 +50,8 @@ def leaf_hash(data: bytes) -> bytes:
 
 
 def event_hash(position: int, stream: str, version: int, topic: str, state: bytes) -> bytes:
-    """Hash an event as a leaf: ``leaf_hash`` of ``leaf_data``, called a million times."""
-    name, kind = stream.encode("utf-8", "surrogatepass"), topic.encode("utf-8", "surrogatepass")
-    head = _HEAD(position, version, len(name), len(kind))
-    digest = _sha256(state).digest()
-    return _sha256(b"\x00" + ENTRY_PREFIX + head + name + kind + digest).digest()
+    """Hash an event as a leaf."""
+    return leaf_hash(leaf_data(position, stream, version, topic, state_digest(state)))
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
