@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
-from urllib.parse import urlencode
 
 from starlette.responses import Response
 
@@ -17,7 +16,7 @@ from app.domain.errors import NotFound
 from app.domain.revisions import Position
 from app.web.dashboard.day_chart import DayChart, day_chart
 from app.web.dashboard.hook_list import PAGE_SIZE, first_shown
-from app.web.dashboard.journal_filters import with_zone
+from app.web.dashboard.journal_filters import query_of, with_zone
 from app.web.dashboard.pages import Page, Visit
 from app.web.dashboard.wording import Told, told
 from app.web.moments import MOMENT
@@ -84,7 +83,7 @@ def _moment(visit: Visit, now: ActiveTable) -> str:
     seconds, asked = visit.values["at"], visit.values["as_of"]
     clock = visit.services.clock()
     if seconds is not None and seconds < clock.timestamp():
-        return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
+        return datetime.fromtimestamp(seconds, UTC).isoformat()
     return str(now.position) if asked is None or seconds is not None else with_zone(asked)
 
 
@@ -117,15 +116,13 @@ def _is(hook: HookRow, words: str | None) -> bool:
 
 
 def _address(position: Position, words: str | None, **others: Any) -> str:
-    given = {"as_of": position, "text": words, **others}
-    return f"{_PLACE}?{urlencode({name: value for name, value in given.items() if value})}"
+    return f"{_PLACE}?{query_of({'as_of': position, 'text': words}, **others)}"
 
 
-def _day(at: datetime) -> dict[str, str]:
-    """Return the filters of the history that choose the day of a moment, in UTC."""
+def _day(at: datetime) -> str:
+    """Return the query of the history that chooses the day of a moment, in UTC."""
     day = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    ends = {"since": day, "until": day + timedelta(days=1)}
-    return {name: moment.isoformat().replace("+00:00", "Z") for name, moment in ends.items()}
+    return query_of({"since": day, "until": day + timedelta(days=1)})
 
 
 PAGES = (

@@ -14,7 +14,6 @@ function start(chart) {
   const numbers = counts.split(",").map(Number);
   const firstDay = Date.parse(`${first}T00:00:00Z`) / 1000;
   const says = chart.parentElement.querySelector("[data-says]");
-  const usual = () => says?.textContent;
   let before;
 
   const secondsAt = ({ clientX }) => {
@@ -25,7 +24,7 @@ function start(chart) {
   chart.addEventListener("pointermove", (event) => {
     const number = Math.floor((secondsAt(event) - firstDay) / DAY);
     if (!says || !(number in numbers)) return;
-    before ??= usual();
+    before ??= says.textContent;
     says.textContent = `${named.format(new Date((firstDay + number * DAY) * 1000))}: ${counted.format(numbers[number])}`;
   });
   chart.addEventListener("pointerleave", () => {
