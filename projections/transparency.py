@@ -10,7 +10,7 @@ import contextlib
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 
-from app.application.transparency_ports import ConsistencyProof, InclusionProof
+from app.application.history.transparency_ports import ConsistencyProof, InclusionProof
 from app.domain.errors import NotFound, Rejected, Stalled
 from app.domain.revisions import Position
 from app.domain.transparency import (

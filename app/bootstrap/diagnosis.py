@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from app.application.status import Check
+from app.application.syncing.status import Check
 from app.bootstrap.repositories import source_settings
 from app.bootstrap.storage import open_vault, prepare_data_directory
 from app.bootstrap.tls import served_certificate

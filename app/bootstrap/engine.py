@@ -8,14 +8,14 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.application.ports import Vault
-from app.application.run_fixtures import (
+from app.application.invoking.run_fixtures import (
     FixtureResult,
     check_script,
     install_packages,
     run_fixture,
 )
-from app.application.sync_progress import OnStage, log_large_stages
+from app.application.ports import Vault
+from app.application.syncing.progress import OnStage, log_large_stages
 from app.bootstrap.ambient import new_id, utc_now
 from app.bootstrap.followed import Surroundings
 from app.bootstrap.packages import ignore_progress, package_cache

@@ -11,18 +11,18 @@ from datetime import datetime
 import anyio
 import anyio.to_thread
 
-from app.application.approve_plan import approve_plan
-from app.application.commit_files import FileCommitter
-from app.application.keep_in_step import StepKeeper
 from app.application.ports import Vault
-from app.application.preview_plan import Preview
-from app.application.reconcile import Reconciler
-from app.application.sealed_secrets import SealedSecrets
-from app.application.source_status import source_status
-from app.application.status import SourceStatus, Watch, Work
-from app.application.suspend_source import resume_source, suspend_source
-from app.application.sync_progress import OnStage, log_large_stages
-from app.application.sync_results import SourceSettings, SyncResult
+from app.application.syncing.approve_plan import approve_plan
+from app.application.syncing.commit_files import FileCommitter
+from app.application.syncing.keep_in_step import StepKeeper
+from app.application.syncing.preview_plan import Preview
+from app.application.syncing.progress import OnStage, log_large_stages
+from app.application.syncing.reconcile import Reconciler
+from app.application.syncing.results import SourceSettings, SyncResult
+from app.application.syncing.sealed_secrets import SealedSecrets
+from app.application.syncing.source_status import source_status
+from app.application.syncing.status import SourceStatus, Watch, Work
+from app.application.syncing.suspend_source import resume_source, suspend_source
 from app.application.views import ActiveTable
 from app.bootstrap.ambient import new_id, utc_now
 from app.bootstrap.repositories import (
@@ -62,7 +62,7 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FollowedSource:
-    """Implements ``app.web.services.SourceDesk``."""
+    """Implements ``app.web.protocol.services.SourceDesk``."""
 
     settings: SourceSettings
     surroundings: Surroundings

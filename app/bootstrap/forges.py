@@ -7,8 +7,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from app.application.commit_statuses import CommitStatus, StatusAt, status_after, status_of_tip
-from app.application.receive_webhooks import WebhookDesk, WebhookTarget
+from app.application.syncing.commit_statuses import (
+    CommitStatus,
+    StatusAt,
+    status_after,
+    status_of_tip,
+)
+from app.application.syncing.receive_webhooks import WebhookDesk, WebhookTarget
 from app.application.views import SourceRow
 from app.bootstrap.ambient import utc_now
 from app.bootstrap.storage import Storage

@@ -19,9 +19,9 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
-from app.application.following import Live
 from app.application.journal_views import ExecutionRecord
-from app.application.live import Feed
+from app.application.observing.following import Live
+from app.application.observing.live import Feed
 from app.application.ports import Recorder
 from app.bootstrap.storage import Storage
 from app.domain.outcomes import LogLine, OutcomeKind

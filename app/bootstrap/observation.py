@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry
 
-from app.application.access_ports import AccessLog
-from app.application.following import Live, open_live
+from app.application.callers.access_ports import AccessLog
 from app.application.journal_views import Access, StoredExecution, StoredLine
+from app.application.observing.following import Live, open_live
 from app.application.ports import Vault
 from app.bootstrap.metrics import CountingJournal, LiveCollector
 from app.bootstrap.storage import Storage, open_journal

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from app.application.install_packages import missing, sweep
+from app.application.invoking.install_packages import missing, sweep
 from app.application.ports import Packages
 from app.application.views import HookRow
 from app.domain.errors import HookledgerError

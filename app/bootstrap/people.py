@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
-from app.application.sign_in import OpenIdPolicy, SessionPolicy, SignIn
+from app.application.callers.sign_in import OpenIdPolicy, SessionPolicy, SignIn
 from app.bootstrap.ambient import new_id, user_name, utc_now
 from app.bootstrap.storage import open_sessions
 from app.domain.errors import Stalled

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 
-from app.application.issue_checkpoints import HistoryProver
-from app.application.status import Check, Readiness
+from app.application.history.issue_checkpoints import HistoryProver
+from app.application.syncing.status import Check, Readiness
 from app.bootstrap.engine import Engine
 from app.bootstrap.transparency import signing_check
 from projections.follower import FollowerState

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import anyio
 
-from app.application.sync_results import SourceSettings
+from app.application.syncing.results import SourceSettings
 from app.bootstrap.ambient import utc_now
 from app.bootstrap.forges import signature_check
 from app.bootstrap.sync_policy import sync_policy

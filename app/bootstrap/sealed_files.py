@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from app.application.sync_results import SourceSettings
+from app.application.syncing.results import SourceSettings
 from app.bootstrap.repositories import open_repository, source_settings
 from app.domain.sealed_files import SEALED_FILE, parts_of
 from app.vault.age import AgeIdentities

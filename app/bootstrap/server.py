@@ -11,7 +11,7 @@ from functools import partial
 
 import uvicorn
 
-from app.application.manage_clients import Credentials, create_client, revoke_client
+from app.application.callers.manage_clients import Credentials, create_client, revoke_client
 from app.bootstrap.ambient import cli_meta, new_id
 from app.bootstrap.listening import Server, bound_socket
 from app.bootstrap.orphans import sweep_orphans

@@ -10,10 +10,10 @@ from importlib.metadata import version
 
 from prometheus_client import CollectorRegistry
 
-from app.application.hook_versions import versions_of
-from app.application.hook_writer import HookWriter
-from app.application.invoke import Invoker
-from app.application.run_draft import DraftRunner
+from app.application.history.hook_versions import versions_of
+from app.application.invoking.invoke import Invoker
+from app.application.invoking.run_draft import DraftRunner
+from app.application.managing.hook_writer import HookWriter
 from app.bootstrap.ambient import new_id, utc_now
 from app.bootstrap.engine import open_engine
 from app.bootstrap.forges import open_status_reporters, webhook_desk
@@ -32,8 +32,8 @@ from app.bootstrap.transparency import keep_signing, open_prover, open_verificat
 from app.bootstrap.upkeep import first_sync, keep_packages, keep_warm, wait_to_serve
 from app.queue.consumer import Consumer
 from app.queue.schedules import exponential
-from app.web.rate_limits import Rate, RateLimits, limits_of
-from app.web.services import WebServices
+from app.web.protocol.rate_limits import Rate, RateLimits, limits_of
+from app.web.protocol.services import WebServices
 from config.settings import Settings
 
 

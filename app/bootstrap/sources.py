@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from app.application.source_status import source_status, unmanaged_status
-from app.application.status import Health, SourceStatus, SyncState, Watch, Work
-from app.application.sync_results import SourceSettings
+from app.application.syncing.results import SourceSettings
+from app.application.syncing.source_status import source_status, unmanaged_status
+from app.application.syncing.status import Health, SourceStatus, SyncState, Watch, Work
 from app.bootstrap.ambient import utc_now
 from app.bootstrap.followed import FollowedSource, Surroundings, open_followed
 from app.bootstrap.packages import ignore_progress, package_cache
@@ -25,7 +25,7 @@ from config.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Implements ``app.web.services.SyncDesk``."""
+    """Implements ``app.web.protocol.services.SyncDesk``."""
 
     storage: Storage
     all: Sequence[FollowedSource]

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from app.application.history.time_travel import TimeTravel
 from app.application.ledger import Ledger
 from app.application.ports import AuditLog
-from app.application.time_travel import TimeTravel
 from app.bootstrap.ambient import utc_now
 from app.domain.errors import Stalled
 from app.domain.revisions import Position

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 
-from app.application.accept_tokens import TokenDesk
-from app.application.invoke import Invoker
-from app.application.issue_tokens import TokenIssuer, TokenPolicy
+from app.application.callers.accept_tokens import TokenDesk
+from app.application.callers.issue_tokens import TokenIssuer, TokenPolicy
+from app.application.invoking.invoke import Invoker
 from app.application.ports import HookTable
 from app.bootstrap.ambient import new_id, utc_now
 from app.domain.tokens import Audiences

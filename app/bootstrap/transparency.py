@@ -9,17 +9,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from app.application.evidence import CheckedEvidence, check_evidence
-from app.application.issue_checkpoints import HistoryProver
-from app.application.status import Check
-from app.application.transparency_ports import Anchor
-from app.application.verifications import Verification, VerificationDesk
-from app.application.verify_history import (
+from app.application.history.evidence import CheckedEvidence, check_evidence
+from app.application.history.issue_checkpoints import HistoryProver
+from app.application.history.transparency_ports import Anchor
+from app.application.history.verifications import Verification, VerificationDesk
+from app.application.history.verify_history import (
     FoundCheckpoint,
     Progress,
     Report,
     verify_history,
 )
+from app.application.syncing.status import Check
 from app.bootstrap.ambient import utc_now
 from app.bootstrap.storage import Storage
 from app.domain.checkpoints import (

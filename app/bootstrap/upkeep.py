@@ -7,7 +7,7 @@ import contextlib
 import logging
 from collections.abc import Collection, Coroutine
 
-from app.application.invoke import Invoker
+from app.application.invoking.invoke import Invoker
 from app.application.views import ActiveTable
 from app.bootstrap.engine import Engine
 from app.bootstrap.followed import FollowedSource

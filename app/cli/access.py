@@ -12,7 +12,7 @@ from app.application.journal_views import AccessKind, AccessQuery
 from app.bootstrap.storage import open_journal_reader
 from app.cli.output import JsonFlag, moment, print_json, print_table
 from app.cli.pages import aware, take
-from app.web.access import access_members
+from app.web.admission.access import access_members
 
 Kind = enum.StrEnum("Kind", {kind.upper(): kind for kind in get_args(AccessKind)})  # type: ignore[misc]
 

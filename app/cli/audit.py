@@ -12,7 +12,7 @@ from typing import Annotated, BinaryIO
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-from app.application.evidence import WITHHELD
+from app.application.history.evidence import WITHHELD
 from app.application.ports import AuditLog
 from app.application.views import AuditQuery, AuditRow, CountBy
 from app.bootstrap.storage import open_storage
@@ -20,10 +20,10 @@ from app.cli import audit_proof
 from app.cli.audit_filters import filtered
 from app.cli.output import JsonFlag, errors, moment, print_json, print_json_line, print_table, short
 from app.domain.errors import Rejected, Stalled
-from app.web.audit_export import STYLES, exported
-from app.web.events import AUDIT_COLUMNS, event_members
-from app.web.formats import csv_head, csv_text
-from app.web.history import counts_members
+from app.web.history.audit_export import STYLES, exported
+from app.web.history.audit_log import counts_members
+from app.web.history.events import AUDIT_COLUMNS, event_members
+from app.web.protocol.formats import csv_head, csv_text
 
 group = typer.Typer(help="Query and verify the history of every change.", no_args_is_help=True)
 group.command("verify")(audit_proof.verify)

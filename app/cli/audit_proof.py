@@ -11,8 +11,8 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-from app.application.evidence import evidence
-from app.application.verifications import Verification
+from app.application.history.evidence import evidence
+from app.application.history.verifications import Verification
 from app.application.views import AuditQuery
 from app.bootstrap.storage import open_storage
 from app.bootstrap.transparency import (

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from app.application.manage_clients import create_client, revoke_client
+from app.application.callers.manage_clients import create_client, revoke_client
 from app.bootstrap.ambient import cli_meta, new_id
 from app.bootstrap.storage import open_storage
 from app.cli.output import JsonFlag, console, moment, print_json, print_table

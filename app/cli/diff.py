@@ -7,10 +7,10 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from app.application.table_diff import FieldChange, HookDiff, RowDiff, diff_tables
+from app.application.history.table_diff import FieldChange, HookDiff, RowDiff, diff_tables
 from app.bootstrap.storage import open_storage
 from app.cli.output import JsonFlag, console, print_json, printable
-from app.web.time_travel import diff_members
+from app.web.history.time_travel import diff_members
 
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 

@@ -10,7 +10,7 @@ import click
 import orjson
 import typer
 
-from app.application.sync_results import SyncStatus
+from app.application.syncing.results import SyncStatus
 from app.cli.connection import TokenOption, UrlOption, answered, get, post
 from app.cli.output import JsonFlag, console, print_json, print_table, short
 from app.cli.trust import CaFile

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from app.application.run_fixtures import FixtureResult
+from app.application.invoking.run_fixtures import FixtureResult
 from app.bootstrap.engine import run_all_fixtures
 from app.cli.junit import write_junit
 from app.cli.output import JsonFlag, console, print_json, telling

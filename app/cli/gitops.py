@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from app.application.preview_plan import Preview
-from app.application.sync_results import SyncResult, SyncStatus
+from app.application.syncing.preview_plan import Preview
+from app.application.syncing.results import SyncResult, SyncStatus
 from app.bootstrap.engine import open_engine
 from app.bootstrap.storage import open_storage
 from app.cli.connection import (
@@ -25,7 +25,7 @@ from app.cli.output import JsonFlag, console, print_json
 from app.cli.plans import print_changes, print_preview
 from app.cli.sync_progress import SyncProgress
 from app.cli.trust import CaFile
-from app.web.sync_members import preview_members, result_members
+from app.web.syncing.members import preview_members, result_members
 
 NOT_IN_FORCE = 3
 """Exit code of a sync that found nothing wrong, but did not put the commit in force."""

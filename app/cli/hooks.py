@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from app.application.manage_hooks import disable_hook, enable_hook, find_hook
+from app.application.managing.manage_hooks import disable_hook, enable_hook, find_hook
 from app.application.views import AuditQuery
 from app.bootstrap.ambient import cli_meta
 from app.bootstrap.storage import open_storage
@@ -15,7 +15,7 @@ from app.cli.audit import print_events
 from app.cli.durations import UntilOption, moment_of
 from app.cli.output import JsonFlag, console, moment, print_json, print_table, short
 from app.domain.errors import NotFound
-from app.web.hooks import hook_in, hook_members
+from app.web.triggers.hooks import hook_in, hook_members
 
 group = typer.Typer(help="List, show, edit, enable and disable hooks.", no_args_is_help=True)
 

@@ -27,8 +27,8 @@ from app.cli.payloads import PayloadOption, example_of, read_payload
 from app.cli.trust import CaFile
 from app.domain.errors import NotFound
 from app.domain.outcomes import OutcomeKind
-from app.web.invocations import DEFAULT_WINDOW, stats_members
-from app.web.journal import line_members, record_members
+from app.web.observing.invocations import DEFAULT_WINDOW, stats_members
+from app.web.observing.journal import line_members, record_members
 
 _SHOWN_HEADERS = (
     "hookledger-invocation",

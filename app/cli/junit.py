@@ -8,7 +8,7 @@ from pathlib import Path
 
 from junitparser import Failure, JUnitXml, TestCase, TestSuite
 
-from app.application.run_fixtures import FixtureResult
+from app.application.invoking.run_fixtures import FixtureResult
 from app.domain.errors import Rejected
 
 

@@ -18,7 +18,7 @@ from app.cli.connection import TokenOption, UrlOption
 from app.cli.output import JsonFlag, console, errors, moment, print_json_line
 from app.cli.trust import CaFile, trusted
 from app.domain.errors import Rejected, Transient
-from app.web.journal import hook_id_of, line_members
+from app.web.observing.journal import hook_id_of, line_members
 
 Level = Literal["debug", "info", "warning", "error"]
 

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from app.domain.errors import HookledgerError
 from app.domain.packages import OnInstall, PackageSet
-from app.web.formats import json_text
+from app.web.protocol.formats import json_text
 
 _PIPE_WIDTH = 240
 """Columns when nobody looks: a program that reads a table should not find its cells folded."""

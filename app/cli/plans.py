@@ -22,7 +22,7 @@ _LINE_STYLES = (("+++", "bold"), ("---", "bold"), ("@@", "cyan"), ("+", "green")
 
 
 def print_preview(planned: Mapping[str, Any]) -> None:
-    """Print a plan as ``app.web.sync_members.preview_members`` has it."""
+    """Print a plan as ``app.web.syncing.members.preview_members`` has it."""
     console.print(f"Plan {planned['digest'][:12]} for commit {planned['commit'][:12]}:")
     print_changes(planned["changes"])
     for diff in planned["diffs"]:

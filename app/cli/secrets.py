@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from app.application.manage_hooks import find_hook
-from app.application.manage_secrets import remove_secret, set_secret
+from app.application.managing.manage_hooks import find_hook
+from app.application.managing.manage_secrets import remove_secret, set_secret
 from app.bootstrap.ambient import cli_meta
 from app.bootstrap.storage import open_storage
 from app.cli.output import JsonFlag, console, print_json, print_table

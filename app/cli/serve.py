@@ -9,8 +9,8 @@ import orjson
 import typer
 import uvloop
 
-from app.application.manage_clients import Credentials
-from app.application.sign_in import LINK_MINUTES
+from app.application.callers.manage_clients import Credentials
+from app.application.callers.sign_in import LINK_MINUTES
 from app.bootstrap.server import serve_until_stopped
 from app.bootstrap.tls import local_certificates
 from app.cli.output import console

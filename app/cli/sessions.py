@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from app.application.sign_in import LINK_MINUTES
+from app.application.callers.sign_in import LINK_MINUTES
 from app.bootstrap.people import login_link, open_sign_in
 from app.bootstrap.presence import served_address
 from app.cli.output import JsonFlag, console, moment, print_json, print_table

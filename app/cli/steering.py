@@ -11,9 +11,9 @@ import orjson
 import typer
 from rich.text import Text
 
-from app.application.approve_plan import approve_plan
-from app.application.suspend_source import resume_source, suspend_source
-from app.application.sync_results import SyncResult
+from app.application.syncing.approve_plan import approve_plan
+from app.application.syncing.results import SyncResult
+from app.application.syncing.suspend_source import resume_source, suspend_source
 from app.bootstrap.ambient import cli_meta, utc_now
 from app.bootstrap.engine import open_engine
 from app.bootstrap.sources import chosen, chosen_source, stored_statuses
@@ -32,7 +32,7 @@ from app.cli.gitops import print_result, sync
 from app.cli.output import JsonFlag, console, moment, print_json, print_table, printable
 from app.cli.plans import print_changes
 from app.cli.trust import CaFile
-from app.web.sync_members import result_members, source_members
+from app.web.syncing.members import result_members, source_members
 
 Reason = Annotated[
     str, typer.Option("--reason", "-r", help="Why; stored with the event.", show_default=False)

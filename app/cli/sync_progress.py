@@ -7,7 +7,7 @@ from typing import Self
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from app.application.sync_progress import SyncStage
+from app.application.syncing.progress import SyncStage
 from app.cli.output import errors
 from app.domain.packages import PackageSet
 

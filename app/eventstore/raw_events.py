@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from app.application.transparency_ports import StoredBytes
+from app.application.history.transparency_ports import StoredBytes
 from app.domain.errors import NotFound, Stalled
 from app.domain.revisions import Position
 

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from app.application.ports import Clock
 from app.domain.errors import HookledgerError, Stalled
 from app.domain.outcomes import HookVersion, Limits, LogLine, Outcome, OutcomeKind
-from app.masking import NOTHING, LineMasker, Masker
+from app.masking.masks import NOTHING, LineMasker, Masker
 from app.runtime import verdicts
 from app.runtime.alarms import Alarm
 from app.runtime.inside import protocol

@@ -7,7 +7,7 @@ from collections import deque
 from time import monotonic
 
 from app.domain.outcomes import Call, LogLine, Outcome, OutcomeKind
-from app.masking import LineMasker
+from app.masking.masks import LineMasker
 from app.runtime.inside import protocol
 from app.runtime.verdicts import Verdict
 

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.application.history.transparency_ports import IssuedCheckpoint
 from app.application.ports import Clock, Vault
-from app.application.transparency_ports import IssuedCheckpoint
 from app.domain.checkpoints import (
     Checkpoint,
     NoteSignature,

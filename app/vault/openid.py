@@ -21,8 +21,8 @@ from joserfc import jws, jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import Key
 
+from app.application.callers.session_ports import SignInAttempt
 from app.application.ports import Clock
-from app.application.session_ports import SignInAttempt
 from app.domain.errors import Transient, Unauthenticated
 from app.vault.issuers import keys_of
 from app.vault.token_checks import MAX_TOKEN_CHARACTERS, signature_algorithms

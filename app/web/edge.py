@@ -12,13 +12,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.application.views import ClientRow
 from app.domain.errors import HookledgerError
-from app.web.auth import caller, signed_tokens
-from app.web.errors import TooManyRequests
-from app.web.exchange import note, reply
-from app.web.invoke import InvokeEndpoint
-from app.web.rate_limits import Allowance, address_of
+from app.web.admission.auth import caller, signed_tokens
+from app.web.admission.exchange import note, reply
+from app.web.protocol.errors import TooManyRequests
+from app.web.protocol.rate_limits import Allowance, address_of
+from app.web.protocol.services import WebServices
 from app.web.refusals import too_many_answer
-from app.web.services import WebServices
+from app.web.triggers.invoke import InvokeEndpoint
 
 _UNAUTHENTICATED = 401
 

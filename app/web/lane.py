@@ -16,10 +16,10 @@ from typing import Any, cast
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from app.domain.errors import HookledgerError
-from app.web.connections import PatientProtocol
+from app.web.admission.connections import PatientProtocol
 from app.web.edge import Edge
-from app.web.invoke import Question, Reply
-from app.web.limits import BODY_LIMIT
+from app.web.protocol.limits import BODY_LIMIT
+from app.web.triggers.invoke import Question, Reply
 
 _PATH = re.compile(rb"/v1/triggers/([A-Za-z0-9_-]+)/invoke")
 

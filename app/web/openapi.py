@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from app.domain.clients import SCOPES
-from app.web.endpoints import JSON, Operation
-from app.web.limits import MIN_POSITION
 from app.web.management.schemas import MANAGEMENT_SCHEMAS
-from app.web.parameters import Parameter
-from app.web.problems import MEDIA_TYPE, PROBLEM_TYPES
-from app.web.schema_parts import reference
-from app.web.schemas import SCHEMAS
+from app.web.protocol.endpoints import JSON, Operation
+from app.web.protocol.limits import MIN_POSITION
+from app.web.protocol.parameters import Parameter
+from app.web.protocol.problem_types import MEDIA_TYPE, PROBLEM_TYPES
+from app.web.schemas.components import SCHEMAS
+from app.web.schemas.parts import reference
 
 Document = dict[str, Any]
 

@@ -10,10 +10,10 @@ import anyio.to_thread
 from starlette.responses import Response
 
 from app.domain.errors import NotFound
-from app.web.endpoints import JSON, Answered, Endpoint, Inquiry, Operation
-from app.web.formats import json_answer
-from app.web.parameters import path_parameter
-from app.web.problems import PROBLEM_TYPES
+from app.web.protocol.endpoints import JSON, Answered, Endpoint, Inquiry, Operation
+from app.web.protocol.formats import json_answer
+from app.web.protocol.parameters import path_parameter
+from app.web.protocol.problem_types import PROBLEM_TYPES
 from app.web.trigger_paths import with_triggers
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"

@@ -6,10 +6,10 @@ import orjson
 from starlette.responses import Response
 from starlette.types import Scope
 
-from app.web.endpoints import JSON
-from app.web.errors import TooManyRequests
 from app.web.management.errors import error_answer
-from app.web.problems import problem_answer
+from app.web.protocol.endpoints import JSON
+from app.web.protocol.errors import TooManyRequests
+from app.web.protocol.problem_types import problem_answer
 
 _TOO_MANY = 429
 

@@ -13,39 +13,31 @@ import orjson
 from starlette.routing import Route, Router, compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.web import (
-    access,
-    commits,
-    history,
-    hooks,
-    invocations,
-    journal,
-    keys,
-    log_stream,
-    oauth,
-    operations,
-    runner,
-    sync,
-    sync_actions,
-    time_travel,
-    transparency,
-    verifications,
-)
+from app.web import operations
+from app.web.admission import access
+from app.web.admission.exchange import ByMethod, Exchange, nothing_here
 from app.web.dashboard.site import Dashboard, is_browser
 from app.web.edge import Edge
-from app.web.endpoints import Endpoint, Operation
-from app.web.exchange import ByMethod, Exchange, nothing_here
-from app.web.invoke import INVOKE, InvokeEndpoint
+from app.web.history import audit_log as history
+from app.web.history import time_travel, transparency, verifications
 from app.web.management import clients as management_clients
 from app.web.management import hooks as management_hooks
 from app.web.management import secrets as management_secrets
 from app.web.management.errors import error_answer
 from app.web.management.exchange import BASE, ManagementEndpoint, ManagementExchange
-from app.web.oauth import ISSUE_TOKEN, TokenEndpoint
+from app.web.oauth import keys
+from app.web.oauth import tokens as oauth
+from app.web.oauth.tokens import ISSUE_TOKEN, TokenEndpoint
+from app.web.observing import invocations, journal, log_stream
 from app.web.openapi import openapi_document
-from app.web.problems import problem_answer
-from app.web.services import WebServices
-from app.web.webhooks import RECEIVE_WEBHOOK, WebhookEndpoint
+from app.web.protocol.endpoints import Endpoint, Operation
+from app.web.protocol.problem_types import problem_answer
+from app.web.protocol.services import WebServices
+from app.web.syncing import actions as sync_actions
+from app.web.syncing import commits, sync
+from app.web.syncing.webhooks import RECEIVE_WEBHOOK, WebhookEndpoint
+from app.web.triggers import hooks, runner
+from app.web.triggers.invoke import INVOKE, InvokeEndpoint
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *hooks.ENDPOINTS,

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import orjson
 
+from app.application.history.verify_history import Verdict, verify_history
 from app.application.ledger import Ledger
-from app.application.verify_history import Verdict, verify_history
 from app.domain.revisions import Position
 from app.eventstore.raw_events import RawEvents
 from app.eventstore.sqlite import sqlite_environment

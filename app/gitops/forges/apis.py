@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import quote
 
-from app.application.commit_statuses import CommitState, CommitStatus
+from app.application.syncing.commit_statuses import CommitState, CommitStatus
 
 ForgeName = Literal["github", "gitlab", "gitea", "forgejo"]
 

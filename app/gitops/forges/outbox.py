@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from app.application.commit_statuses import CommitState, CommitStatus
 from app.application.ports import Clock
+from app.application.syncing.commit_statuses import CommitState, CommitStatus
 from app.domain.revisions import Position
 from app.sqlite_files import Format, to_microseconds
 

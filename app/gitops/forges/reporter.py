@@ -17,8 +17,8 @@ from pathlib import Path
 import anyio.to_thread
 import httpx
 
-from app.application.commit_statuses import Look, ReadStatuses
 from app.application.ports import Clock
+from app.application.syncing.commit_statuses import Look, ReadStatuses
 from app.domain.errors import HookledgerError, Transient
 from app.domain.revisions import Position
 from app.gitops.forges.apis import ForgeName, is_told, status_request

@@ -7,15 +7,15 @@ from functools import partial
 
 from starlette.responses import Response
 
-from app.application.contracts import contracts_in
-from app.application.status import SourceStatus, SyncState
+from app.application.invoking.contracts import contracts_in
+from app.application.syncing.status import SourceStatus, SyncState
 from app.application.views import AuditQuery, HookRow
 from app.domain.contracts import TriggerContract
-from app.web.dashboard.hook_lookup import lacking
-from app.web.dashboard.pages import Page, Visit
-from app.web.dashboard.revisions import applied_revision
-from app.web.dashboard.traffic import Traffic, recent_traffic
-from app.web.dashboard.wording import Told, Tone, matters, told
+from app.web.dashboard.frame.pages import Page, Visit
+from app.web.dashboard.frame.wording import Told, Tone, matters, told
+from app.web.dashboard.hooks.hook_lookup import lacking
+from app.web.dashboard.journal.traffic import Traffic, recent_traffic
+from app.web.dashboard.sources.revisions import applied_revision
 
 _CHANGES = 8
 _LOOKED_AT = 40

@@ -10,35 +10,29 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.domain.errors import HookledgerError
-from app.web.dashboard import (
-    access,
+from app.web.admission.exchange import ByMethod
+from app.web.dashboard import overview
+from app.web.dashboard.frame.assets import PLACE, AssetFiles, Assets, load_assets
+from app.web.dashboard.frame.exchange import DoorstepExchange, PageExchange, arrival_of, error_page
+from app.web.dashboard.frame.navigation import MENU
+from app.web.dashboard.frame.pages import Doorstep, Page
+from app.web.dashboard.frame.rendering import Renderer
+from app.web.dashboard.hooks import (
     commit,
-    commits,
     editor,
     fixtures,
-    history,
-    history_files,
     hook_actions,
     hook_list,
     hook_page,
-    invocation_list,
-    invocation_page,
-    login,
-    logs,
-    overview,
-    past,
     runner,
     secret_list,
-    sync_page,
-    verification,
 )
-from app.web.dashboard.assets import PLACE, AssetFiles, Assets, load_assets
-from app.web.dashboard.exchange import DoorstepExchange, PageExchange, arrival_of, error_page
-from app.web.dashboard.navigation import MENU
-from app.web.dashboard.pages import Doorstep, Page
-from app.web.dashboard.rendering import Renderer
-from app.web.exchange import ByMethod
-from app.web.services import WebServices
+from app.web.dashboard.journal import invocation_list, invocation_page, logs
+from app.web.dashboard.past import history, history_files, verification
+from app.web.dashboard.past import moments as past
+from app.web.dashboard.people import access, login
+from app.web.dashboard.sources import commits, sync_page
+from app.web.protocol.services import WebServices
 
 PAGES: tuple[Page, ...] = (
     *overview.PAGES,

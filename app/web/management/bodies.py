@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
-from app.application.envelopes import parse_json
+from app.application.invoking.envelopes import parse_json
 from app.domain.drafts import HookDraft, HookPatch
 from app.domain.errors import Problem, Rejected
 from app.domain.secrets import MAX_SECRETS_PER_HOOK
 from app.domain.trigger_catalogue import CONTRACTS
-from app.web.endpoints import FORM
-from app.web.limits import Headers, only
 from app.web.management.errors import InvalidBody, problems_of
+from app.web.protocol.endpoints import FORM
+from app.web.protocol.limits import Headers, only
 
 BODY_LIMIT = 1024 * 1024
 """Bytes; the largest script, written as JSON, and room for the rest."""

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from app.web.endpoints import JSON, Answered
 from app.web.management.exchange import BASE, ManagementEndpoint, ManagementRequest, answer
 from app.web.management.lists import FIELDS, PAGES, listed
 from app.web.management.operations import POSITION, failures, operation
-from app.web.parameters import flag, text
+from app.web.protocol.endpoints import JSON, Answered
+from app.web.protocol.parameters import flag, text
 
 
 async def list_clients(request: ManagementRequest) -> Response:

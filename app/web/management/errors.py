@@ -23,7 +23,7 @@ from app.domain.errors import (
 )
 from app.domain.hooks import HookNotFound, OwnedBySource, SecretNotFound, SecretTaken
 from app.domain.names import NameTaken
-from app.web.errors import (
+from app.web.protocol.errors import (
     MissingScope,
     MissingToken,
     NoRoute,
@@ -31,8 +31,8 @@ from app.web.errors import (
     TooManyRequests,
     WrongMethod,
 )
-from app.web.formats import json_text
-from app.web.problems import headers_of, log_unexpected
+from app.web.protocol.formats import json_text
+from app.web.protocol.problem_types import headers_of, log_unexpected
 
 MEDIA_TYPE = "application/json; charset=utf-8"
 

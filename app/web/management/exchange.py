@@ -19,13 +19,9 @@ from app.application.views import ActiveTable, ClientRow
 from app.domain.aggregates import Meta
 from app.domain.errors import HookledgerError, Rejected
 from app.domain.revisions import Position
-from app.web.access import note_denied
-from app.web.auth import admit
-from app.web.endpoints import Operation
-from app.web.errors import Disconnected
-from app.web.exchange import note, reply, table_at
-from app.web.formats import json_text
-from app.web.limits import min_position, read_body
+from app.web.admission.access import note_denied
+from app.web.admission.auth import admit
+from app.web.admission.exchange import note, reply, table_at
 from app.web.management.bodies import BODY_LIMIT, parse_body
 from app.web.management.errors import (
     MEDIA_TYPE,
@@ -35,8 +31,12 @@ from app.web.management.errors import (
     problems_of,
     unexpected_answer,
 )
-from app.web.parameters import parse_query
-from app.web.services import WebServices
+from app.web.protocol.endpoints import Operation
+from app.web.protocol.errors import Disconnected
+from app.web.protocol.formats import json_text
+from app.web.protocol.limits import min_position, read_body
+from app.web.protocol.parameters import parse_query
+from app.web.protocol.services import WebServices
 
 BASE = "/api/v2"
 

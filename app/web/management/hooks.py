@@ -7,11 +7,10 @@ from typing import Any
 
 from starlette.responses import Response
 
+from app.application.managing.write_hooks import WrittenHook
 from app.application.views import HookRow
-from app.application.write_hooks import WrittenHook
 from app.domain.hooks import HookNotFound
 from app.domain.trigger_catalogue import CONTRACTS
-from app.web.endpoints import FORM, JSON, Answered
 from app.web.management.bodies import read_draft, read_patch
 from app.web.management.exchange import (
     BASE,
@@ -22,7 +21,8 @@ from app.web.management.exchange import (
 )
 from app.web.management.lists import FIELDS, PAGES, chosen, listed
 from app.web.management.operations import POSITION, failures, operation
-from app.web.parameters import choice, flag, path_parameter
+from app.web.protocol.endpoints import FORM, JSON, Answered
+from app.web.protocol.parameters import choice, flag, path_parameter
 
 HOOK = path_parameter("id", "Id of the hook (a ULID).")
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from app.web.parameters import Parameter, flag, text
+from app.web.protocol.parameters import Parameter, flag, text
 
 DEFAULT_PER_PAGE = 50
 MAX_PER_PAGE = 100

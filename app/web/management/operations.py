@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-from app.web.endpoints import JSON, Answered, Operation
 from app.web.management.bodies import BODY_LIMIT
 from app.web.management.errors import ERROR_CODES
+from app.web.protocol.endpoints import JSON, Answered, Operation
 
 POSITION = ("Hookledger-Position",)
 

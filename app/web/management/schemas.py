@@ -8,7 +8,7 @@ from typing import Any
 from app.domain.names import MAX_NAME_LENGTH
 from app.domain.secrets import MASK, MAX_SECRETS_PER_HOOK, MAX_VALUE_BYTES
 from app.domain.trigger_catalogue import CONTRACTS
-from app.web.schema_parts import Schema, reference
+from app.web.schemas.parts import Schema, reference
 
 _TEXT: Schema = {"type": "string"}
 _COUNT: Schema = {"type": "integer", "minimum": 0}

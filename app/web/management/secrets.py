@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from starlette.responses import Response
 
 from app.domain.secrets import MASK
-from app.web.endpoints import FORM, JSON, Answered
 from app.web.management.bodies import read_names, read_secrets
 from app.web.management.exchange import (
     BASE,
@@ -19,6 +18,7 @@ from app.web.management.exchange import (
 )
 from app.web.management.hooks import HOOK, find_hook
 from app.web.management.operations import POSITION, failures, operation
+from app.web.protocol.endpoints import FORM, JSON, Answered
 
 _log = logging.getLogger("hookledger.web")
 

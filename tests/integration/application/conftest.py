@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 import pytest
 
 from app.application.ledger import Ledger
-from app.application.reconcile import Reconciler
-from app.application.sealed_secrets import SealedSecrets
-from app.application.sync_progress import OnStage, log_large_stages
-from app.application.sync_results import SourceSettings
+from app.application.syncing.progress import OnStage, log_large_stages
+from app.application.syncing.reconcile import Reconciler
+from app.application.syncing.results import SourceSettings
+from app.application.syncing.sealed_secrets import SealedSecrets
 from app.domain.errors import HookledgerError, NotFound, Problem, Rejected
 from app.domain.outcomes import Call, HookVersion, Outcome, OutcomeKind, ScriptToCheck
 from app.domain.packages import PackageSet

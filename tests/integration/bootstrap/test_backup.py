@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from app.application.manage_clients import create_client
+from app.application.callers.manage_clients import create_client
 from app.bootstrap.ambient import cli_meta, new_id
 from app.bootstrap.backup import MANIFEST, Manifest, back_up, read_manifest, restore
 from app.bootstrap.presence import serving

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from app.application.status import Check
+from app.application.syncing.status import Check
 from app.bootstrap.diagnosis import diagnose
 from app.bootstrap.storage import open_storage
 from config.settings import Settings, load_settings

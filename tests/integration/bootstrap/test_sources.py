@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from app.application.status import SyncState
-from app.application.sync_results import SyncStatus
+from app.application.syncing.results import SyncStatus
+from app.application.syncing.status import SyncState
 from app.bootstrap.diagnosis import diagnose
 from app.bootstrap.engine import Engine, open_engine
 from app.bootstrap.readiness import source_checks

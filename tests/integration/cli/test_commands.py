@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from app.application.manage_clients import hash_credential
+from app.application.callers.manage_clients import hash_credential
 from app.bootstrap.storage import open_storage
 from app.cli.main import cli, main
 from app.domain.aggregates import Meta, recorded_as

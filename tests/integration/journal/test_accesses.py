@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from app.application.access_ports import AccessLog
+from app.application.callers.access_ports import AccessLog
 from app.application.journal_views import Access, AccessQuery, AccessRecord
 from app.journal.accesses import EVERYWHERE, MOST_A_DAY, MOST_A_MINUTE, MOST_OF_A_CLIENT
 from app.journal.retention import Retention

@@ -18,7 +18,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
-from app.application.session_ports import SignInAttempt
+from app.application.callers.session_ports import SignInAttempt
 from app.domain.errors import Transient, Unauthenticated
 from app.vault.openid import OpenIdClient, OpenIdProvider
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from app.application.invoke import Invoker
+from app.application.invoking.invoke import Invoker
 from app.application.journal_views import ExecutionQuery, ExecutionRecord, LogQuery, StoredLine
 from app.application.views import ActiveTable, Delivery, HookRow, Page, TriggerRow
 from app.domain.errors import HookledgerError, NotFound, Problem

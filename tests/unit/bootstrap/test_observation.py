@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from app.application.following import LineFilter, open_live
 from app.application.journal_views import Access, StoredLine
-from app.application.live import MOST_BYTES
+from app.application.observing.following import LineFilter, open_live
+from app.application.observing.live import MOST_BYTES
 from app.bootstrap.metrics import LiveCollector, expose
 from app.bootstrap.observation import NotedVault
 from app.domain.errors import NotFound

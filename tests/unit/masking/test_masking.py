@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.masking import LineMasker, Masker, mask_for
+from app.masking.masks import LineMasker, Masker, mask_for
 
 SECRET = 's3cr/et+"värde"&=~42'
 

@@ -10,7 +10,7 @@ from app.domain.clients import SCOPES
 from app.domain.outcomes import OutcomeKind
 from app.domain.trigger_catalogue import CONTRACTS
 from app.eventstore.mapper import EVENTS
-from app.web.problems import PROBLEM_TYPES
+from app.web.protocol.problem_types import PROBLEM_TYPES
 from app.web.routes import OPERATIONS
 from config.settings import Settings
 

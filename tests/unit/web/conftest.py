@@ -20,14 +20,23 @@ from msgspec import structs
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
-from app.application.accept_tokens import TokenDesk
-from app.application.commit_files import FileCommitter
-from app.application.following import open_live
-from app.application.hook_versions import versions_of
-from app.application.hook_writer import HookWriter
-from app.application.invoke import Invoker
-from app.application.issue_checkpoints import HistoryProver
-from app.application.issue_tokens import TokenIssuer, TokenPolicy
+from app.application.callers.accept_tokens import TokenDesk
+from app.application.callers.issue_tokens import TokenIssuer, TokenPolicy
+from app.application.callers.manage_clients import hash_credential
+from app.application.callers.sign_in import SessionPolicy, SignIn
+from app.application.history.hook_versions import versions_of
+from app.application.history.issue_checkpoints import HistoryProver
+from app.application.history.time_travel import TimeTravel
+from app.application.history.transparency_ports import (
+    ConsistencyProof,
+    InclusionProof,
+    IssuedCheckpoint,
+    StoredBytes,
+)
+from app.application.history.verifications import Verification, VerificationDesk
+from app.application.history.verify_history import Report, Verdict
+from app.application.invoking.invoke import Invoker
+from app.application.invoking.run_draft import DraftRunner
 from app.application.journal_views import (
     Access,
     AccessQuery,
@@ -46,21 +55,12 @@ from app.application.journal_views import (
     Tally,
 )
 from app.application.ledger import Ledger
-from app.application.manage_clients import hash_credential
-from app.application.preview_plan import Preview
-from app.application.run_draft import DraftRunner
-from app.application.sign_in import SessionPolicy, SignIn
-from app.application.status import Check, Readiness, SourceStatus
-from app.application.sync_results import SyncResult, SyncStatus
-from app.application.time_travel import TimeTravel
-from app.application.transparency_ports import (
-    ConsistencyProof,
-    InclusionProof,
-    IssuedCheckpoint,
-    StoredBytes,
-)
-from app.application.verifications import Verification, VerificationDesk
-from app.application.verify_history import Report, Verdict
+from app.application.managing.hook_writer import HookWriter
+from app.application.observing.following import open_live
+from app.application.syncing.commit_files import FileCommitter
+from app.application.syncing.preview_plan import Preview
+from app.application.syncing.results import SyncResult, SyncStatus
+from app.application.syncing.status import Check, Readiness, SourceStatus
 from app.application.views import (
     ActiveTable,
     AuditQuery,
@@ -101,9 +101,9 @@ from app.domain.transparency import (
 )
 from app.vault.note_signatures import new_private_key, public_key_of, sign
 from app.web.openapi import openapi_document
-from app.web.rate_limits import RateLimits
+from app.web.protocol.rate_limits import RateLimits
+from app.web.protocol.services import WebServices
 from app.web.routes import OPERATIONS, build_app
-from app.web.services import WebServices
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 TOKEN = "hlt_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG"

@@ -16,7 +16,7 @@ from uvicorn.server import ServerState
 from app.domain.outcomes import Outcome, OutcomeKind
 from app.domain.trigger_catalogue import CONTRACTS
 from app.web.lane import LaneProtocol
-from app.web.limits import BODY_LIMIT
+from app.web.protocol.limits import BODY_LIMIT
 from app.web.routes import build_app
 
 TRIGGER = "pre-user-registration"

@@ -15,9 +15,9 @@ from starlette.routing import Route
 
 from app.domain.clients import SCOPES
 from app.web.dashboard.site import Dashboard
-from app.web.endpoints import Operation
 from app.web.openapi import HEADERS, problems_of
-from app.web.problems import PROBLEM_TYPES
+from app.web.protocol.endpoints import Operation
+from app.web.protocol.problem_types import PROBLEM_TYPES
 from app.web.routes import OPERATIONS, build_router
 
 

@@ -11,9 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
-from app.application.status import Check
+from app.application.syncing.status import Check
+from app.web.protocol.services import READ_THREADS
 from app.web.routes import OPERATIONS, build_app
-from app.web.services import READ_THREADS
 
 TOKEN = "hlt_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG"
 

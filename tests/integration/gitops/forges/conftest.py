@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.application.commit_statuses import CommitState, CommitStatus, StatusAt
+from app.application.syncing.commit_statuses import CommitState, CommitStatus, StatusAt
 from app.domain.revisions import Position
 from app.gitops.forges.outbox import Outbox
 from app.gitops.forges.reporter import StatusReporter, StatusTarget

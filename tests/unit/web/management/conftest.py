@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from app.application.hook_writer import HookWriter
 from app.application.ledger import Ledger
+from app.application.managing.hook_writer import HookWriter
 from app.application.views import ActiveTable
 from app.domain.aggregates import Meta, recorded_as
 from app.domain.hooks import Hook

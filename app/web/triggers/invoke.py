@@ -1,0 +1,249 @@
+"""``POST /v1/triggers/{trigger}/invoke``: the hot path, an ASGI application without a Request.
+
+A hook's answer, an error of its own included, is an envelope with status 200. A failure of the
+platform is a problem document. Neither is ever written as the other.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import msgspec
+import orjson
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from app.application.invoking.invoke import Answer
+from app.application.invoking.run_draft import shown_request
+from app.domain.errors import HookledgerError, Rejected, Unauthenticated
+from app.domain.outcomes import LogLine, Outcome, OutcomeKind
+from app.domain.revisions import Position
+from app.web.admission.access import note_denied
+from app.web.admission.auth import admit, bearer_token
+from app.web.admission.exchange import ALWAYS
+from app.web.protocol.endpoints import JSON, Answered, Operation
+from app.web.protocol.errors import Disconnected
+from app.web.protocol.limits import Headers, min_position, read_body
+from app.web.protocol.parameters import path_parameter
+from app.web.protocol.problem_types import (
+    FAILURES,
+    OVERLOADED_RETRY_SECONDS,
+    problem_answer,
+    render,
+    unexpected_answer,
+)
+from app.web.protocol.services import WebServices
+
+_SCOPE = "invoke:triggers"
+
+_PROVENANCE = (
+    "Hookledger-Invocation",
+    "Hookledger-Hook",
+    "Hookledger-Revision",
+    "Hookledger-Position",
+    "Server-Timing",
+)
+
+INVOKE = Operation(
+    id="invokeTrigger",
+    method="POST",
+    path="/v1/triggers/{trigger}/invoke",
+    summary="Run the active hook of a trigger",
+    description=(
+        "The body is the trigger's payload. A blocking trigger answers 200 with the hook's "
+        "envelope: decide by its `status`, because an error of the hook is an answer too. A "
+        "non-blocking trigger answers 202 once the invocation is stored and will run. A failure "
+        "of the platform is a problem, with the hook's last log lines in `logs`."
+    ),
+    group="Triggers",
+    scope=_SCOPE,
+    parameters=(path_parameter("trigger", "Id of the trigger, e.g. `pre-user-registration`."),),
+    body="Payload",
+    body_required=True,
+    positioned=True,
+    answers={
+        200: Answered(
+            "The hook's envelope.", {JSON: "Envelope"}, (*_PROVENANCE, "Hookledger-Failed-Open")
+        ),
+        202: Answered("The invocation is stored and will run.", {JSON: "Accepted"}, _PROVENANCE),
+        204: Answered(
+            "No hook of this trigger is enabled, or the connection is not one it is for.",
+            headers=(
+                "Hookledger-Invocation",
+                "Hookledger-Position",
+                "Hookledger-Skipped",
+                "Server-Timing",
+            ),
+        ),
+    },
+    problems=("not-found", "stalled", *(kind.slug for kind in FAILURES.values())),
+)
+
+_TYPE = (b"content-type", JSON.encode())
+
+RawHeaders = list[tuple[bytes, bytes]]
+
+
+class Question(msgspec.Struct, frozen=True):
+    """Who asks which trigger; the body comes after it."""
+
+    trigger: str
+    caller: str
+    min_position: Position | None
+    headers: Headers
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """A whole answer."""
+
+    status: int
+    headers: RawHeaders
+    body: bytes
+
+
+class InvokeEndpoint:
+    """The operation ``INVOKE``."""
+
+    def __init__(self, services: WebServices) -> None:
+        self._hooks = services.hooks
+        self._access = services.access
+        self._invoke = services.invoker.invoke
+        self._may_invoke = services.invoker.may_invoke
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = time.perf_counter()
+        headers = scope["headers"]
+        try:
+            question = self.question(scope["path_params"]["trigger"], headers)
+            if scope["query_string"]:
+                raise Rejected("This route takes no query parameters.")
+            body = await read_body(headers, receive)
+        except Disconnected:
+            return
+        except HookledgerError as error:
+            note_denied(self._access, self._hooks.table, INVOKE, scope, error)
+            reply = _reply(problem_answer(error, scope))
+        else:
+            reply = await self.answer(question, body, started)
+        start = {"status": reply.status, "headers": reply.headers}
+        await send({"type": "http.response.start", **start})
+        await send({"type": "http.response.body", "body": reply.body})
+
+    def question(self, trigger: str, headers: Headers) -> Question:
+        """Admit the caller; raise what ``admit`` and ``min_position`` raise."""
+        try:
+            caller = admit(self._hooks.table, headers, _SCOPE).id
+        except Unauthenticated:
+            holder = self._holder(trigger, headers)
+            if holder is None:
+                raise
+            caller = holder
+        return Question(trigger, caller, min_position(headers), headers)
+
+    async def answer(self, question: Question, body: bytes, started: float) -> Reply:
+        """Answer a question that came at ``started`` (``time.perf_counter``); never raises."""
+        trigger = question.trigger
+        try:
+            answer = await self._invoke(
+                trigger,
+                body,
+                caller=question.caller,
+                min_position=question.min_position,
+                request=partial(_shown, question.headers, trigger),
+            )
+            headers = provenance(answer, time.perf_counter() - started)
+            if answer.envelope is not None:
+                return _json(200, answer.envelope, headers)
+            if answer.accepted:
+                return _json(202, _accepted(answer), headers)
+            if answer.failure is None:
+                return Reply(204, [*headers, *ALWAYS], b"")
+            return _reply(_failed(answer.failure, answer), headers)
+        except HookledgerError as error:
+            return _reply(problem_answer(error, _place(trigger)))
+        except Exception as error:  # noqa: BLE001 (whatever it is, the caller gets a problem)
+            return _reply(unexpected_answer(error, _place(trigger)))
+
+    def _holder(self, trigger: str, headers: Headers) -> str | None:
+        """Name the caller whose token is no client's but a hook's extension secret."""
+        token = bearer_token(headers)
+        return self._may_invoke(trigger, token) if token is not None else None
+
+
+def provenance(answer: Answer, total: float) -> RawHeaders:
+    """Say what ran, from which commit and event, and how long it took (W3C Server Timing)."""
+    headers = [
+        (b"hookledger-invocation", header_value(answer.invocation_id)),
+        (b"hookledger-position", b"%d" % answer.position),
+        (
+            b"server-timing",
+            b"queue;dur=%.3f, run;dur=%.3f, total;dur=%.3f"
+            % (answer.queued * 1000, answer.ran * 1000, total * 1000),
+        ),
+    ]
+    hook = answer.hook
+    if hook is not None:
+        headers.append((b"hookledger-hook", header_value(hook.name)))
+        if hook.commit is not None:
+            headers.append((b"hookledger-revision", header_value(hook.commit)))
+    if answer.skipped is not None:
+        headers.append((b"hookledger-skipped", header_value(answer.skipped)))
+    if answer.failed_open is not None:
+        headers.append((b"hookledger-failed-open", header_value(answer.failed_open)))
+    return headers
+
+
+def header_value(text: str) -> bytes:
+    """Encode a header's value.
+
+    Names and ids are safe by construction; were one not, the answer must fail rather than carry a
+    header that somebody else wrote.
+    """
+    if not text.isprintable():
+        raise AssertionError(f"{text!r} cannot be a header's value")
+    return text.encode("latin-1")
+
+
+def _json(status: int, body: bytes, headers: RawHeaders) -> Reply:
+    headers += (_TYPE, (b"content-length", b"%d" % len(body)), *ALWAYS)
+    return Reply(status, headers, body)
+
+
+def _shown(headers: Headers, trigger: str) -> bytes:
+    return shown_request({n.decode("latin-1"): v.decode("latin-1") for n, v in headers}, trigger)
+
+
+def _reply(response: Response, headers: Sequence[tuple[bytes, bytes]] = ()) -> Reply:
+    return Reply(
+        response.status_code, [*response.raw_headers, *headers, *ALWAYS], bytes(response.body)
+    )
+
+
+def _place(trigger: str) -> Scope:
+    return {"method": INVOKE.method, "path": INVOKE.path.replace("{trigger}", trigger)}
+
+
+def _accepted(answer: Answer) -> bytes:
+    return orjson.dumps({"invocation_id": answer.invocation_id, "status": "accepted"})
+
+
+def _failed(outcome: Outcome, answer: Answer) -> Response:
+    kind = FAILURES[outcome.kind]
+    overloaded = outcome.kind is OutcomeKind.OVERLOADED
+    return render(
+        kind,
+        detail=outcome.detail or f"{kind.title}.",
+        instance=f"/v1/invocations?invocation={answer.invocation_id}",
+        headers={"retry-after": str(OVERLOADED_RETRY_SECONDS)} if overloaded else {},
+        members={
+            "invocation_id": answer.invocation_id,
+            "logs": [_line(line) for line in outcome.logs],
+        },
+    )
+
+
+def _line(line: LogLine) -> dict[str, Any]:
+    return {"at": line.at, "level": line.level, "stream": line.stream, "text": line.text}
