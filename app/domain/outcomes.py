@@ -135,6 +135,8 @@ class Outcome(msgspec.Struct, frozen=True):
     """Seconds between the request and the start of the run."""
     ran: float = 0.0
     """Seconds the hook ran."""
+    worker: int | None = None
+    """Number of the process that answered; None if none did."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,9 +49,11 @@ class _Hierarchy:
         group.mkdir(parents=True, exist_ok=True)
         memory = str(memory_bytes + _BESIDE)
         if self.kind == "memory":
+            with_swap = group / "memory.memsw.limit_in_bytes"
+            # The bound with swap may never be the lower one, as a former worker's could be.
+            _write_if_there(with_swap, "-1")
             _write(group / "memory.limit_in_bytes", memory)
-            with contextlib.suppress(OSError):
-                _write(group / "memory.memsw.limit_in_bytes", memory)
+            _write_if_there(with_swap, memory)
         elif self.kind == "pids":
             _write(group / "pids.max", str(_PROCESSES))
         else:
@@ -62,8 +64,7 @@ class _Hierarchy:
                 ("memory.oom.group", "1"),
                 ("cpu.max", _ONE_PROCESSOR),
             ):
-                with contextlib.suppress(FileNotFoundError):
-                    _write(group / optional, value)
+                _write_if_there(group / optional, value)
         return group
 
 
@@ -160,8 +161,14 @@ class ControlGroups:
 
 
 def process_behind(descriptor: int) -> int:
-    """Return the number, as we see it, of the process behind a descriptor; 0 if it is gone."""
-    lines = Path(f"/proc/self/fdinfo/{descriptor}").read_text().splitlines()
+    """Return the number, as we see it, of the process behind a descriptor; 0 if it is gone.
+
+    Also 0 if it cannot be found out, for lack of a descriptor to read it with.
+    """
+    try:
+        lines = Path(f"/proc/self/fdinfo/{descriptor}").read_text().splitlines()
+    except OSError:
+        return 0
     number = next(int(line.split()[1]) for line in lines if line.startswith("Pid:"))
     return max(number, 0)
 
@@ -202,6 +209,11 @@ def _remove_groups_in(root: Path) -> None:
         for group in root.iterdir():
             with contextlib.suppress(OSError):
                 group.rmdir()
+
+
+def _write_if_there(path: Path, text: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        _write(path, text)
 
 
 def _write(path: Path, text: str) -> None:

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from app.domain.errors import Stalled
 from app.runtime.control_groups import ControlGroups
+from app.runtime.inside import landlock
 from app.runtime.inside.node_program import NodeProgram
 from app.runtime.interpreter import ENVIRONMENT, command
-from app.runtime.isolation import DATA_DIRECTORY, GROUPS, NODE, PACKAGES, LayerReport
+from app.runtime.isolation import DATA_DIRECTORY, GROUPS, LANDLOCK, NODE, PACKAGES, LayerReport
 
 _PATIENCE = 60.0
 
@@ -26,7 +27,7 @@ _NAMESPACE = (
 _REMEDIES = {
     "no-new-privileges": "Use a kernel of 3.5 or newer.",
     "seccomp": "Use a kernel with CONFIG_SECCOMP_FILTER, and an x86_64 or aarch64 machine.",
-    "landlock": "Use a kernel of 5.13 or newer with landlock in its `lsm=` list; a container "
+    LANDLOCK: "Use a kernel of 5.13 or newer with landlock in its `lsm=` list; a container "
     "engine must not filter the landlock_* calls.",
     "memory": "Use a kernel that enforces RLIMIT_AS.",
     "uid": "Run the server as an ordinary user, or grant CAP_SETUID and CAP_SETGID to root.",
@@ -91,6 +92,7 @@ def probe(
     if isinstance(node, str):
         results.append([NODE, node])
     found = {NODE: f"version {node.version}" if isinstance(node, NodeProgram) else ""}
+    found |= _landlock_version()
     return tuple(_report(name, why_not, found.get(name, "")) for name, why_not in results)
 
 
@@ -99,6 +101,13 @@ def _report(name: str, why_not: str, found: str) -> LayerReport:
         return LayerReport(name, in_force=True, found=found)
     remedy = _NAMESPACE if name.endswith(" namespace") else _REMEDIES[name]
     return LayerReport(name, in_force=False, why_not=why_not, remedy=remedy)
+
+
+def _landlock_version() -> dict[str, str]:
+    try:
+        return {LANDLOCK: f"version {landlock.abi()}"}
+    except OSError:
+        return {}
 
 
 def _try_groups() -> str:

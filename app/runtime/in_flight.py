@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import monotonic
+
 from app.domain.outcomes import OutcomeKind
 from app.runtime.tickets import Ticket
 
@@ -15,6 +17,10 @@ class InFlight(dict[int, Ticket]):
     def is_turn_of(self, number: int) -> bool:
         """Tell whether the worker may answer this call now."""
         return number in self and (self.is_async or number == next(iter(self)))
+
+    def may_be_skipped(self, number: int) -> bool:
+        """Tell whether the worker may say that this call came too late: only if it did."""
+        return self.is_turn_of(number) and monotonic() > self[number].start_before
 
     def late(self, now: float) -> list[Ticket]:
         """List the started calls that passed their deadlines."""

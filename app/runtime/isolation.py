@@ -17,6 +17,7 @@ Level = Literal["full", "container", "insufficient"]
 
 NODE = "Node.js"
 GROUPS = "control groups"
+LANDLOCK = "landlock"
 PACKAGES = "packages"
 DATA_DIRECTORY = "data directory"
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import json
 import logging
 import os
@@ -109,6 +110,10 @@ class Launcher:
         finally:
             self._asked.pop(number, None)
 
+    def runs(self, number: int) -> bool:
+        """Tell whether there is a process of that number, whose end will be told."""
+        return number in self._running
+
     async def stop(self) -> None:
         """End the zygote and all its workers, and wait until they are gone."""
         self._stopped = True
@@ -173,7 +178,11 @@ class Launcher:
                 answer.set_exception(OSError(message["failed"]))
             return
         self._running.add(number)
-        if answer is not None and not answer.done():
+        if not fds:
+            # None was left for its descriptor; it ends when its connection is closed.
+            if answer is not None and not answer.done():
+                answer.set_exception(OSError(errno.EMFILE, os.strerror(errno.EMFILE)))
+        elif answer is not None and not answer.done():
             answer.set_result(fds[0])
         else:
             signal.pidfd_send_signal(fds[0], signal.SIGKILL)

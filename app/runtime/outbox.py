@@ -8,10 +8,11 @@ import asyncio
 class Outbox:
     """Writes to a worker's connection, in order."""
 
-    __slots__ = ("_transport", "_waiting")
+    __slots__ = ("_call_soon", "_transport", "_waiting")
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
+        self._call_soon = asyncio.get_running_loop().call_soon
         self._waiting: list[bytes] = []
 
     def post(self, message: bytes, *, at_once: bool) -> None:
@@ -22,7 +23,7 @@ class Outbox:
             self._transport.write(message)
         else:
             self._waiting.append(message)
-            asyncio.get_running_loop().call_soon(self._flush)
+            self._call_soon(self._flush)
 
     def _flush(self) -> None:
         waiting, self._waiting = self._waiting, []

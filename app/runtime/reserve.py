@@ -4,6 +4,9 @@ Node.js takes 40 ms to start, a script a few: a version that was never run is an
 that waits here. It was confined before it started, so none can be let into a folder of packages
 afterwards: versions with packages have workers started for them, and so have those with limits
 of their own. While it waits, a worker stands in a system call and takes no processor time.
+
+A few wait where no Node.js hook has run yet; from the first on, as many as a burst of new versions
+takes: a deployment, or somebody who tries one draft after the other. Each has some 7 MiB.
 """
 
 from __future__ import annotations
@@ -22,8 +25,13 @@ from app.runtime.workers import Worker
 
 logger = logging.getLogger("hookledger.runtime")
 
+BURST = 8
+"""Versions never run that can come at once and find a worker each."""
+
 _AFTER_SECONDS = 0.1
 """A successor starts when the one that was taken has had the processor to itself."""
+_APART_SECONDS = 0.05
+"""And successors one by one: Node.js takes a processor for most of that to start."""
 _LONGEST_PAUSE = 30.0
 
 _KIND = WorkerKind("node", packages=None, memory_bytes=Limits().memory_bytes)
@@ -33,7 +41,10 @@ Start = Callable[[Owner, WorkerKind], Worker | None]
 
 
 class Reserve:
-    """Keeps ``size`` workers waiting; owns them (``owners.Owner``) until a pool takes them."""
+    """Keeps workers waiting; owns them (``owners.Owner``) until a pool takes them.
+
+    ``size`` at first, and ``BURST`` once one was asked for; none ever if ``size`` is 0.
+    """
 
     limits = Limits()
     most_in_flight = 0
@@ -52,18 +63,21 @@ class Reserve:
         return sum(worker.awaits_script for worker in self._workers)
 
     def fill(self) -> None:
-        """Start what is missing."""
-        while len(self._workers) < self._size:
-            worker = self._start(self, _KIND)
-            if worker is None:
-                self._refill.by(monotonic() + _LONGEST_PAUSE)
-                return
+        """Start one that is missing, and the next a little later."""
+        if len(self._workers) >= self._size:
+            return
+        worker = self._start(self, _KIND)
+        if worker is not None:
             self._workers.append(worker)
+        self._refill.by(monotonic() + (_LONGEST_PAUSE if worker is None else _APART_SECONDS))
 
     def take(self, version: HookVersion) -> Worker | None:
         """Hand out a worker that can become one of the version's."""
         if version.network or WorkerKind.of(version) != _KIND:
             return None
+        if 0 < self._size < BURST:
+            self._size = BURST
+            self._refill.by(monotonic() + _AFTER_SECONDS)
         for worker in self._workers:
             if worker.awaits_script:
                 self._workers.remove(worker)

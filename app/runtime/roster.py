@@ -116,7 +116,6 @@ class WorkerRoster:
         if kind.memory_bytes > self._most_memory:
             pool.refused(OutcomeKind.OVERLOADED, None, self._never(kind.memory_bytes))
             return None
-            return None
         taken = self.reserve.take(pool.version)
         if taken is not None:
             self._workers[taken.number] = _Entry(taken, pool, kind)
@@ -139,18 +138,18 @@ class WorkerRoster:
         return bool(self._free) and kind.memory_bytes <= self._free_memory
 
     def _start_ahead(self, owner: Owner, kind: WorkerKind) -> Worker | None:
-        if self._stopped or self._hungry or not self._has_room_for(kind):
+        """Start one for the reserve, which leaves hooks half of the places and of the memory."""
+        left = self._free_memory - kind.memory_bytes
+        if self._stopped or self._hungry or len(self._free) <= len(self._workers):
             return None
-        if len(self._free) <= len(self._workers):
-            return None
-        return self._start(owner, kind, None)
+        return self._start(owner, kind, None) if left >= self._most_memory // 2 else None
 
     def _start(self, owner: Owner, kind: WorkerKind, pool: Pool | None) -> Worker | None:
         try:
             # What the pipe cannot hold is the writer's loss: a full pipe must not hold a hook up.
             reading, writing = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         except OSError as error:
-            logger.error("no worker can be started: %s", error)  # noqa: TRY400 (the message says all)
+            owner.refused(OutcomeKind.CRASHED, None, f"No worker can be started: {error}.")
             return None
         number = self._free.pop()
         self._free_memory -= kind.memory_bytes
@@ -187,7 +186,8 @@ class WorkerRoster:
             if number in self._workers:
                 again = isinstance(error, LauncherDown)
                 worker.never_started(str(error), try_again=again)
-                self._release(number)
+                if not self._launcher.runs(number):
+                    self._release(number)
         else:
             process = 0 if self._groups is None else process_behind(descriptor)
             worker.attach(descriptor)

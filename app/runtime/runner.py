@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -18,6 +18,7 @@ from time import monotonic
 from app.application.ports import Clock
 from app.domain.errors import Problem, Stalled
 from app.domain.outcomes import Call, HookVersion, Outcome, OutcomeKind, ScriptToCheck
+from app.runtime import verdicts
 from app.runtime.alarms import Alarm
 from app.runtime.checker import Checker
 from app.runtime.control_groups import ControlGroups
@@ -103,6 +104,8 @@ class IsolatedRunner:
         self._checker: Checker | None = None
         self._tick = Alarm(self._keep_house)
         self._stopped = False
+        self._new_future: Callable[[], asyncio.Future[Outcome]]
+        """The loop's; to ask for the loop is a system call."""
         self.layers: tuple[LayerReport, ...] = ()
         """What was found when trying each layer at the start."""
 
@@ -131,6 +134,7 @@ class IsolatedRunner:
 
         Raises ``Stalled``, listing what is missing, if the isolation policy is not met.
         """
+        self._new_future = asyncio.get_running_loop().create_future
         node = await asyncio.to_thread(find_program, self._node)
         self.layers = await asyncio.to_thread(
             probe,
@@ -183,9 +187,16 @@ class IsolatedRunner:
             if reason := why_not(version.language, self.layers):
                 return Outcome(OutcomeKind.CRASHED, detail=reason)
             pool = self._open(version)
-        ticket = Ticket(call, asyncio.get_running_loop().create_future())
+        ticket = Ticket(call, self._new_future())
         pool.submit(ticket)
         return await ticket.future
+
+    def distrust(self, version: HookVersion, outcome: Outcome) -> None:
+        """Kill the worker that gave an answer which cannot be read, if it still runs."""
+        pool = self._pools.get(version.key)
+        for worker in pool.workers if pool is not None else ():
+            if worker.number == outcome.worker:
+                worker.end(*verdicts.violated("answered with something that is not JSON"))
 
     async def prepare(self, versions: Sequence[HookVersion]) -> None:
         """Keep workers warm for just these versions; others finish their calls and retire.

@@ -68,7 +68,13 @@ class Ticket:
         kind, detail = verdict
         self.settle(kind, detail=detail)
 
-    def settle(self, kind: OutcomeKind, data: bytes | None = None, detail: str = "") -> float:
+    def settle(
+        self,
+        kind: OutcomeKind,
+        data: bytes | None = None,
+        detail: str = "",
+        worker: int | None = None,
+    ) -> float:
         """Answer the caller, unless it no longer waits; return how long the hook ran."""
         now = monotonic()
         started = self.started or now
@@ -82,6 +88,7 @@ class Ticket:
                     tuple(self.last_lines) if self.last_lines else (),
                     started - self.asked,
                     ran,
+                    worker,
                 )
             )
         return ran

@@ -36,6 +36,13 @@ def innocent(cause: str) -> Verdict:
     return OutcomeKind.CRASHED, detail
 
 
+def verdict_on_a_start(status: int | None, limits: Limits, last_words: str) -> Verdict:
+    """Judge an end before the worker said that it is confined; as ``verdict_on``."""
+    if status == EXIT_UNCONFINED:
+        return OutcomeKind.CRASHED, f"The hook's worker could not be confined: {last_words}"
+    return verdict_on(status, limits, last_words)
+
+
 def verdict_on(status: int | None, limits: Limits, last_words: str) -> Verdict:
     """Judge an end that we did not cause.
 
@@ -57,8 +64,6 @@ def verdict_on(status: int | None, limits: Limits, last_words: str) -> Verdict:
             OutcomeKind.OUT_OF_MEMORY,
             "The kernel killed the hook's worker, which it does when memory runs out.",
         )
-    if status == EXIT_UNCONFINED:
-        return OutcomeKind.CRASHED, f"The hook's worker could not be confined: {last_words}"
     if status == EXIT_UNCAUGHT:
         return OutcomeKind.CRASHED, (
             f"The hook's worker ended after an error that nothing caught: {last_words}"

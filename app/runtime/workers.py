@@ -185,7 +185,7 @@ class Worker(asyncio.Protocol):
             raise Violation(f"answered {len(body)} bytes; {self._result_bytes} are the most")
         self.egress.report()
         outcome = OutcomeKind.SUCCEEDED if kind == protocol.RESULT else OutcomeKind.ERRORED
-        self._pace.learn(ticket.settle(outcome, body or None))
+        self._pace.learn(ticket.settle(outcome, body or None, worker=self.number))
         self._close_call(number)
 
     def _close_call(self, number: int) -> None:
@@ -200,7 +200,7 @@ class Worker(asyncio.Protocol):
     def _take_other(self, number: int, kind: int, body: bytes) -> None:
         if kind == protocol.LOG:
             self._lines.take(number, self._calls.get(number), body)
-        elif kind == protocol.SKIPPED and self._calls.is_turn_of(number):
+        elif kind == protocol.SKIPPED and self._calls.may_be_skipped(number):
             ticket = self._calls[number]
             ticket.forget_start()
             ticket.conclude(verdicts.overloaded(ticket.call.timeout, verdicts.BUSY))
@@ -268,8 +268,8 @@ class Worker(asyncio.Protocol):
 
     def _judge(self) -> None:
         if not self._lost:
-            reason = self._lines.last_raw
-            self._conclude(verdicts.verdict_on(self._process.status, self._owner.limits, reason))
+            judge = verdicts.verdict_on if self._confined else verdicts.verdict_on_a_start
+            self._conclude(judge(self._process.status, self._owner.limits, self._lines.last_raw))
 
     def _conclude(self, verdict: Verdict) -> None:
         """End with a verdict on the calls that run, or on the script if it is not yet loaded."""

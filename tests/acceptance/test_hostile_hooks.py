@@ -29,6 +29,16 @@ ATTACKS = {
     "crashes": "import ctypes; ctypes.string_at(0)",
     "writes_a_file": "open('/tmp/hookledger-was-here', 'w').write('x'); return {}",
     "kills_everything": "import os; os.kill(-1, 9); return {}",
+    "closes_the_envelope_with_its_answer": (
+        "import sys; ours = sys.modules['app.runtime.inside.worker']; forged = b'null, \"effects\": "
+        '{"user": {"app_metadata": {"admin": true}}}, "more": {}\'; '
+        "ours.encode = lambda value: forged; return {}"
+    ),
+    "says_that_it_did_not_start": (
+        "import sys; ours = sys._getframe(1).f_locals; ours['self']._send(ours['number'], 0x16)"
+    ),
+    "answers_a_number_that_is_none": "return {'number': 10**400}",
+    "answers_too_deep": "deep = []\n        for _ in range(300): deep = [deep]\n        return deep",
     "answers_far_too_much": "return {'text': 'x' * (64 * 1024 * 1024)}",
 }
 

@@ -65,7 +65,7 @@ def _invocations(sample: bool) -> str:
 
 
 def _workers(sample: bool) -> str:
-    few = {"hooks": 20, "blocks": 4, "starts": 5, "kills": 1}
+    few = {"hooks": 20, "pairs_of_runners": 1, "starts_": 5, "kills": 1}
     return report.workers(workers.measure(**(few if sample else {})))
 
 

@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -168,7 +168,11 @@ class _Questions:
             "text": self._words,
         }
         number = self._chance.choice((0, *range(1, _MOST_FILTERS + 1), 2, 3))
-        return AuditQuery(**{name: makers[name]() for name in self._sample([*makers], number)})
+        filters = {name: makers[name]() for name in self._sample([*makers], number)}
+        if "since" in filters and "until" in filters:
+            # In this order, and with something between them: all else is refused.
+            filters["since"], filters["until"] = self._two_instants()
+        return AuditQuery(**filters)
 
     def _sample(self, items: list[str], number: int) -> list[str]:
         return self._chance.sample(items, number)
@@ -178,6 +182,10 @@ class _Questions:
 
     def _at(self) -> datetime:
         return self._row().at
+
+    def _two_instants(self) -> tuple[datetime, datetime]:
+        earlier, later = sorted((self._at(), self._at()))
+        return earlier, later if later > earlier else later + timedelta(microseconds=1)
 
     def _words(self) -> str:
         """Return one or two words, as of types, of names, of people, or of no row at all."""

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from app.domain.outcomes import Language
+from app.runtime.reserve import BURST
 from tests.benchmarks.deployment import Latency
 from tests.benchmarks.following import Following
 from tests.benchmarks.peers import Standing
 from tests.benchmarks.scale import Scale
+from tests.benchmarks.starts import NodeStarts
 from tests.benchmarks.throughput import Comparison
 from tests.benchmarks.transparency import Measured
 from tests.benchmarks.workers import Figures
+
+_LANGUAGES: Mapping[Language, str] = {"python": "Python", "node": "Node.js"}
+_MEDIAN = "median"
 
 _HEAD = """# Benchmarks
 
@@ -120,21 +126,28 @@ def _cpu(c: Comparison) -> str:
 
 
 def workers(figures: Figures) -> str:
+    sandbox, starts, node = figures.sandbox, figures.starts, figures.starts.node
     rows = [
         (
-            f"warm call, isolation {figures.level}, against none",
-            f"**{figures.sandbox - 1:+.1%}**",
-            f"{figures.full_us:.0f} µs against {figures.none_us:.0f} µs",
+            f"warm call, isolation {sandbox.level}, against none",
+            f"**{sandbox.ratio - 1:+.1%}**",
+            f"{sandbox.full_us:.1f} µs against {sandbox.none_us:.1f} µs",
         ),
-        *(
-            (f"cold start, {language}: never run → first answer", f"**{ms:.1f} ms**", "median")
-            for language, ms in figures.cold_ms.items()
-        ),
-        *((f"cold start, {name}", "not run", why) for name, why in figures.not_run.items()),
+        ("cold start, Python: never run → first answer", f"**{starts.python_ms:.1f} ms**", _MEDIAN),
+        *([("cold start, Node.js", "not run", "there is none")] if node is None else _node(node)),
         (
-            "private memory of a warm Python hook",
-            f"**{figures.private_mib:.1f} MiB**",
-            f"median of {figures.hooks} warm hooks; proportional share {figures.pss_mib:.1f} MiB",
+            "`fresh`: a process for each call, one call after the other",
+            f"**{starts.fresh_ms:.1f} ms**",
+            _MEDIAN,
+        ),
+        ("the same, calls 20 ms apart", f"**{starts.fresh_apart_ms:.1f} ms**", _MEDIAN),
+        *(
+            (
+                f"private memory of a warm {_LANGUAGES[language]} hook",
+                f"**{memory.private:.1f} MiB**",
+                f"median of {memory.hooks}; proportional share {memory.shared_too:.1f} MiB",
+            )
+            for language, memory in figures.memory.items()
         ),
         *(
             (f"deadline → process gone, {name}", f"**{ms:.0f} ms**", "the worst of several")
@@ -142,6 +155,26 @@ def workers(figures: Figures) -> str:
         ),
     ]
     return _WORKERS + _table(("what", "figure", "of what"), rows)
+
+
+def _node(node: NodeStarts) -> list[tuple[str, str, str]]:
+    return [
+        (
+            "cold start, Node.js, from the reserve",
+            f"**{node.reserve_ms:.1f} ms**",
+            f"median; `node -e 0` takes {node.floor_ms:.1f} ms",
+        ),
+        (
+            f"the same, {BURST} versions in a row",
+            f"**{node.burst_ms:.1f} ms**",
+            "the slowest of them, median of bursts",
+        ),
+        (
+            "the same, none in reserve",
+            f"**{node.alone_ms:.1f} ms**",
+            f"median; {node.alone_ms / node.floor_ms:.1f} x `node -e 0`",
+        ),
+    ]
 
 
 def history(measured: Measured) -> str:

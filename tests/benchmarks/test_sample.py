@@ -22,13 +22,16 @@ def round_of(rate: float, failures: int = 0) -> Round:
 
 
 def test_workers_are_measured_and_reported() -> None:
-    found = workers.measure(hooks=2, blocks=1, starts=1, kills=1)
-    assert found.sandbox > 0
-    assert found.cold_ms["python"] > 0
-    assert found.private_mib > 0
+    found = workers.measure(hooks=2, pairs_of_runners=1, starts_=1, kills=1)
+    assert found.sandbox.ratio > 0
+    assert found.starts.python_ms > 0
+    assert found.starts.node is not None
+    assert found.starts.node.reserve_ms > 0
+    assert found.starts.fresh_ms > 0
+    assert found.memory["python"].private > 0
     assert set(found.kill_ms) == {"a busy loop", "deaf to signals", "200 MB in use"}
     text = report.workers(found)
-    assert "private memory of a warm Python hook" in text
+    assert "private memory of a warm Node.js hook" in text
 
 
 def test_the_history_is_measured_and_reported() -> None:

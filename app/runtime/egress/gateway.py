@@ -15,6 +15,10 @@ from app.runtime.egress.proxy import Say, WorkerProxy
 MOST_OPEN = 256
 """Connections of all workers at a time; each takes two of the server's file descriptors."""
 
+_FOR_EACH = 4
+"""Connections that a worker may have until all are taken; more, until half are, so that no few
+greedy hooks keep the others from the network."""
+
 _CERTIFICATE = "-----BEGIN CERTIFICATE-----"
 
 
@@ -57,8 +61,10 @@ class Gateway:
         """Let go of the threads; the proxies are closed with their workers."""
         self._resolver.close()
 
-    def _has_room(self) -> bool:
-        return self.counters.open < MOST_OPEN
+    def _has_room(self, own: int) -> bool:
+        """Tell whether a worker that has ``own`` connections may have another."""
+        most = MOST_OPEN if own < _FOR_EACH else MOST_OPEN // 2
+        return self.counters.open < most
 
 
 def _read_authorities(file: Path | None) -> str | None:

@@ -9,11 +9,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import itertools
 import os
 import socket
 from collections.abc import Callable
+from ipaddress import ip_address
 
 from app.runtime.inside import notifications
+
+_LOOPBACK = int(ip_address("127.1.0.0"))
+_ADDRESSES = 1 << 22
+_numbers = itertools.count()
 
 Adopt = Callable[[socket.socket], bool]
 """Takes the proxy's end of a connection; False if there may be no further one."""
@@ -105,12 +111,21 @@ class Handover:
         return errno.ECONNREFUSED
 
 
+def _next_address() -> str:
+    """Return an address of this machine that was not used for long.
+
+    An end that was closed first keeps its port for a minute: of one address, the ports would soon
+    all be taken, and each search for a free one hold the server up.
+    """
+    return str(ip_address(_LOOPBACK + next(_numbers) % _ADDRESSES))
+
+
 def _connected_pair() -> tuple[socket.socket, socket.socket]:
     """Connect two sockets to each other; both do not block."""
     with contextlib.ExitStack() as opened:
         listener = opened.enter_context(socket.socket())
         listener.settimeout(_PATIENCE)
-        listener.bind(("127.0.0.1", 0))
+        listener.bind((_next_address(), 0))
         listener.listen(1)
         theirs = socket.socket()
         opened.callback(theirs.close)

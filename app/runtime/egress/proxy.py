@@ -21,8 +21,8 @@ logger = logging.getLogger("hookledger.runtime")
 Say = Callable[[Level, str], None]
 """Takes a line for the log of the worker's hook."""
 
-Admit = Callable[[], bool]
-"""Tells whether the server has room for one more connection of any worker."""
+Admit = Callable[[int], bool]
+"""Tells whether the server has room for one more connection of a worker that has so many."""
 
 
 class WorkerProxy:
@@ -81,7 +81,7 @@ class WorkerProxy:
             self._say("warning", f"refused: {self._bounds.open} connections are open already")
             self._counters.connections["refused"] += 1
             return False
-        if not self._admit():
+        if not self._admit(len(self._conversations)):
             self._say("warning", "refused: the server has no room for more connections")
             self._counters.connections["refused"] += 1
             return False

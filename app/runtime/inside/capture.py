@@ -47,11 +47,15 @@ class Capture:
     hook may print in the middle of a print.
     """
 
-    def __init__(self, send: Send, budget: int, lock: threading.RLock) -> None:
+    def __init__(self, send: Send, lock: threading.RLock) -> None:
         self._send = send
-        self._budget = budget
         self._lock = lock
         self._current: ContextVar[Scope | None] = ContextVar("call", default=None)
+        self.allow(0)
+
+    def allow(self, budget: int) -> None:
+        """Let a call, and the time between two, write ``budget`` bytes."""
+        self._budget = budget
         self._fallback = self._outside = Scope(0, budget)
 
     def install(self) -> None:
@@ -124,11 +128,9 @@ class Capture:
 
     def _renew_outside(self, ended: Scope) -> None:
         """Let late lines be as many again after each call, so that they never flood."""
-        renewed = Scope(0, self._budget)
-        renewed.partial = self._outside.partial
-        if self._fallback is ended or self._fallback is self._outside:
-            self._fallback = renewed
-        self._outside = renewed
+        self._outside.remaining, self._outside.dropped = self._budget, 0
+        if self._fallback is ended:
+            self._fallback = self._outside
 
     def _say_dropped(self, scope: Scope) -> None:
         text = (

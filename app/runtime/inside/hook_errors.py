@@ -14,6 +14,7 @@ from types import ModuleType, TracebackType
 from typing import Any
 
 from app.runtime.inside.http_errors import HttpError, NetworkDenied, RateLimited
+from app.runtime.inside.json_codec import encode_plainly
 
 STACK_CHARACTERS = 16_384
 """Longer stacks are cut in the middle."""
@@ -78,13 +79,12 @@ def describe(error: BaseException, file: str) -> bytes:
     for key, value in getattr(error, "__dict__", {}).items():
         if isinstance(key, str) and not key.startswith("_"):
             members[key] = _plain(value)
-    return json.dumps(members).encode()
+    return _written(members)
 
 
 def describe_unserialisable(error: BaseException) -> bytes:
     """Write the error of a result that is not JSON."""
-    members = {"message": UNSERIALISABLE_RESULT, "error_description": _message(error)}
-    return json.dumps(members).encode()
+    return _written({"message": UNSERIALISABLE_RESULT, "error_description": _message(error)})
 
 
 def remember_source(file: str, script: str) -> None:
@@ -123,10 +123,15 @@ def _from_script(frames: TracebackType | None, file: str) -> TracebackType | Non
 
 def _plain(value: object) -> object:
     try:
-        json.dumps(value, allow_nan=False)
+        encode_plainly(value)
     except Exception:  # noqa: BLE001 (see _message)
         try:
             return str(value)
         except Exception:  # noqa: BLE001
             return type(value).__name__
     return value
+
+
+def _written(members: dict[str, Any]) -> bytes:
+    # Text of an error may hold what is no Unicode, such as the name of a file.
+    return json.dumps(members, ensure_ascii=False).encode("utf-8", "replace")

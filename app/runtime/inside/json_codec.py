@@ -17,12 +17,23 @@ def decode(text: bytes) -> Any:
 
 
 def encode(value: Any) -> bytes:
-    """Write JSON text; raise ``TypeError`` or ``ValueError`` for what has none.
+    """Write JSON text that the server can read; raise ``TypeError`` or ``ValueError`` for the rest.
 
-    NaN and infinities become null, as in JavaScript; keys that are numbers become text.
+    NaN and infinities become null, as in JavaScript.
     """
     try:
         return orjson.dumps(value)
     except TypeError:
-        # Integers over 64 bits, keys that are no text; lone surrogates are written as escapes.
-        return json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
+        return encode_plainly(value)
+
+
+def encode_plainly(value: Any) -> bytes:
+    """Write what orjson does not: integers over 64 bits, keys that are numbers.
+
+    Halves of characters outside of Unicode's first plane become question marks: they have no UTF-8.
+    Refused besides is what is nested too deeply, a number that no double holds, and NaN.
+    """
+    text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    written = text.encode("utf-8", "replace")
+    orjson.dumps(orjson.loads(written))
+    return written

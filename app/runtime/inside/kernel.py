@@ -83,8 +83,7 @@ def drop_bounding_set() -> None:
 
 
 def drop_all_capabilities() -> None:
-    """Empty the bounding, ambient, permitted, effective and inheritable sets."""
-    drop_bounding_set()
+    """Empty the ambient, permitted, effective and inheritable sets."""
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)
     # struct __user_cap_header_struct {version 3, pid 0} and twice {effective, permitted, inherit.}
     header = (ctypes.c_uint32 * 2)(0x20080522, 0)

@@ -9,6 +9,7 @@ import socket
 
 from app.runtime.inside import namespaces, protocol
 from app.runtime.inside.plans import Plan
+from app.runtime.inside.worker import Worker
 
 _MEMORY = 256 << 20
 _PATIENCE = 8.0
@@ -23,7 +24,7 @@ def start(plan: Plan, uid: int | None) -> None:
     nothing = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
     if "mount" in plan.namespaces:
         namespaces.build_tree(plan.readable())
-    profile = plan.profiles()["node"]
+    profile = plan.profiles(Worker())["node"]
     ours, theirs = socket.socketpair()
     reading, writing = os.pipe()
     request = {"memory": _MEMORY, "uid": uid}

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from app.runtime.inside import trust
 from app.runtime.inside.node_program import CODE, NodeProgram
 from app.runtime.inside.profiles import Layers, Profile, node_profile, python_profile
+from app.runtime.inside.worker import Worker
 
 LIBRARIES = (
     "libgcc_s.so.1",
@@ -55,10 +56,10 @@ class Plan:
         packages = [] if self.packages_root is None else [self.packages_root]
         return [*readable_paths(), *node, *packages]
 
-    def profiles(self) -> dict[str, Profile]:
-        """Make the profile of each language there can be workers of."""
+    def profiles(self, forked: Worker) -> dict[str, Profile]:
+        """Make the profile of each language; ``forked`` is what Python workers are copies of."""
         layers = Layers(landlock=self.landlock, seccomp=self.seccomp)
-        made = {"python": python_profile(layers, readable_paths())}
+        made = {"python": python_profile(layers, readable_paths(), forked)}
         if self.node is not None:
             made["node"] = node_profile(layers, self.node)
         return made

@@ -20,11 +20,11 @@ from app.runtime.inside import (
     protocol,
     sandbox,
     seccomp,
-    worker,
 )
 from app.runtime.inside.network_calls import with_network
 from app.runtime.inside.node_program import NodeProgram
 from app.runtime.inside.syscall_table import NODE_RULES, RULES, Rule
+from app.runtime.inside.worker import Worker, serve
 
 _RULESETS_KEPT = 64
 
@@ -123,7 +123,7 @@ class Profile:
         return landlock.build_ruleset((*self._readable, *folders), self._executable)
 
 
-def python_profile(layers: Layers, readable: Iterable[str]) -> Profile:
+def python_profile(layers: Layers, readable: Iterable[str], forked: Worker) -> Profile:
     """Make the profile of workers that stay what they are forked from."""
     entries = [entry for path in readable for entry in _entries(path)]
     return Profile(
@@ -131,7 +131,7 @@ def python_profile(layers: Layers, readable: Iterable[str]) -> Profile:
         readable=entries,
         rules=RULES,
         memory_limit=lambda memory_bytes: (resource.RLIMIT_AS, memory_bytes),
-        become=_serve_python,
+        become=partial(_serve_python, forked),
     )
 
 
@@ -147,8 +147,8 @@ def node_profile(layers: Layers, program: NodeProgram) -> Profile:
     )
 
 
-def _serve_python(_memory_bytes: int, layers: tuple[str, ...]) -> NoReturn:
-    worker.serve(socket.socket(fileno=3), layers)
+def _serve_python(forked: Worker, _memory_bytes: int, layers: tuple[str, ...]) -> NoReturn:
+    serve(forked, socket.socket(fileno=3), layers)
 
 
 def _arrange_descriptors(

@@ -95,7 +95,5 @@ def _limit(confinement: Confinement) -> tuple[str, ...]:
 
 def _become(uid: int) -> None:
     os.setgroups([])
-    # While still root: afterwards there is no right left to drop the bounding set with.
-    kernel.drop_bounding_set()
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)

@@ -1,16 +1,17 @@
 """The process that runs one version of a hook: confined first, then given its script.
 
-Life: say what confines us; get script and secrets; run the module; answer calls until the server
-closes the connection or kills us. One answer per call is sent at once, never gathered over calls:
-the server takes the oldest unanswered call of a sync worker for the only one that was started.
+Life: rehearse, before the fork; say what confines us; get script and secrets; run the module;
+answer calls until the server closes the connection or kills us. One answer per call is sent at
+once, never gathered over calls: the server takes the oldest unanswered call of a sync worker for
+the only one that was started.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import os
+import random
 import socket
 import sys
 import threading
@@ -19,6 +20,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import CoroutineType, MappingProxyType
 from typing import Any, NoReturn
+
+import orjson
 
 from app.runtime.inside import egress, protocol
 from app.runtime.inside.capture import Capture, Scope
@@ -50,10 +53,11 @@ class _Load:
     """Whether this worker compiles scripts instead of running one."""
 
 
-def serve(connection: socket.socket, layers: tuple[str, ...]) -> NoReturn:
+def serve(worker: Worker, connection: socket.socket, layers: tuple[str, ...]) -> NoReturn:
     """Serve until the server is done with us; ends the process, never returns."""
+    random.seed()  # else every fork would draw the same numbers
     try:
-        _Worker(connection).run(layers)
+        worker.run(connection, layers)
     except MemoryError:
         os._exit(protocol.EXIT_OUT_OF_MEMORY)
     except OSError:
@@ -62,10 +66,12 @@ def serve(connection: socket.socket, layers: tuple[str, ...]) -> NoReturn:
     os._exit(0)
 
 
-class _Worker:
-    def __init__(self, connection: socket.socket) -> None:
-        self._connection = connection
+class Worker:
+    """Runs a hook, once this process is a worker; made before it is."""
+
+    def __init__(self) -> None:
         self._sending = threading.RLock()
+        self._capture = Capture(self._send, self._sending)
         self._frames = protocol.Frames(0xFFFF_FFFF)
         self._file = "hook.py"
         self._hook: Callable[..., Any] = check
@@ -75,12 +81,18 @@ class _Worker:
         self._client: Client | None = None
         self._http: type[Http] = Http
 
-    def run(self, layers: tuple[str, ...]) -> None:
-        self._send(0, protocol.CONFINED, json.dumps(layers).encode())
-        load = self._await_load()
-        self._capture = Capture(self._send, load.log_bytes, self._sending)
+    def take_over(self) -> None:
+        """Make this process one in which nothing but hooks will run."""
         self._capture.install()
         self._log.setLevel(logging.DEBUG)
+        sys.modules["hookledger"] = hookledger_module()
+
+    def run(self, connection: socket.socket, layers: tuple[str, ...]) -> None:
+        """Be the worker at ``connection`` until the other side closes it."""
+        self._connection = connection
+        self._send(0, protocol.CONFINED, orjson.dumps(layers))
+        load = self._await_load()
+        self._capture.allow(load.log_bytes)
         if not self._prepare(load):
             return
         if is_async(self._hook):
@@ -97,7 +109,7 @@ class _Worker:
             if not data:
                 os._exit(0)
             for _, _, body in self._frames.feed(data):
-                given = json.loads(body)
+                given = orjson.loads(body)
                 given["parameters"] = tuple(given["parameters"])
                 given["secrets"] = MappingProxyType(given["secrets"])
                 return _Load(**given)
@@ -105,9 +117,9 @@ class _Worker:
     def _prepare(self, load: _Load) -> bool:
         """Run the script; False if it failed, which the server has been told."""
         if load.checks:
+            self._hook = check
             return True
         self._file, self._parameters, self._secrets = load.file, load.parameters, load.secrets
-        sys.modules["hookledger"] = hookledger_module()
         if load.packages is not None:
             # Last, so that no package can stand in for a module of the standard library.
             sys.path.append(load.packages)

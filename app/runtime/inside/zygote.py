@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import array
 import contextlib
+import errno
 import gc
 import importlib
 import json
@@ -23,8 +24,11 @@ import sys
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
+import orjson
+
 from app.runtime.inside import kernel, namespaces
 from app.runtime.inside.plans import LIBRARIES, Plan
+from app.runtime.inside.rehearsal import rehearsed_worker
 
 MESSAGE_BYTES = 65536
 
@@ -47,6 +51,10 @@ PREIMPORTED = (
 """What hooks commonly import. Extension modules with libraries of their own can only be loaded
 here, since a worker sees the standard library and nothing else of the disk."""
 
+_POOLED_SIZES = range(48, 513, 16)
+_GAPS = 250
+"""Of each size: 2 MB in all, shared by all workers, save each 150 kB; more save no more."""
+
 _OUT_OF_MEMORY_SCORE = "500"
 """When the machine runs out of memory, workers go before the server."""
 
@@ -61,7 +69,7 @@ def main(descriptor: str, plan_text: str, packages: str) -> None:
     plan = Plan.read(plan_text)
     sys.path[:] = [folder for folder in sys.path if folder not in json.loads(packages)]
     # A hook finds here neither our arguments nor our environment.
-    sys.argv[:] = [""]
+    sys.argv[:] = sys.orig_argv[:] = [""]
     os.environ.clear()
     _import_ahead()
     kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
@@ -69,6 +77,7 @@ def main(descriptor: str, plan_text: str, packages: str) -> None:
         score.write(_OUT_OF_MEMORY_SCORE)
     if plan.namespaces:
         namespaces.enter(plan.namespaces)
+    kernel.drop_bounding_set()
     if child := os.fork():
         _wait_for_all(child, control)
     kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -87,10 +96,11 @@ class _Zygote:
         else:
             os.chdir("/")
         self._packages_root = plan.packages_root
-        self._profiles = plan.profiles()
+        self._profiles = plan.profiles(rehearsed_worker())
 
     def run(self) -> NoReturn:
         gc.collect()
+        self._filling = _fill_gaps()
         # Collected never again: a collection in a worker would copy the pages it touches.
         gc.freeze()
         self._say({"up": os.getpid()})
@@ -106,13 +116,14 @@ class _Zygote:
 
     def _serve_request(self) -> int | None:
         try:
-            data, fds, _, _ = socket.recv_fds(self._control, MESSAGE_BYTES, 3)
+            data, fds, flags, _ = socket.recv_fds(self._control, MESSAGE_BYTES, 3)
         except OSError:
             self._end()
         if not data:
             self._end()
-        request = json.loads(data)
+        request = orjson.loads(data)
         try:
+            _check_complete(flags)
             pid, process = self._fork(request, *fds)
         except OSError as error:
             self._say({"worker": request["worker"], "failed": str(error)})
@@ -138,7 +149,12 @@ class _Zygote:
         finally:
             if self._nested is not None:
                 self._nested.end()
-        return pid, os.pidfd_open(pid)
+        try:
+            return pid, os.pidfd_open(pid)
+        except OSError:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            raise
 
     def _packages(self, name: str | None) -> str | None:
         if name is None:
@@ -159,7 +175,7 @@ class _Zygote:
     def _say(self, message: dict[str, Any], *fds: int) -> None:
         ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
         try:
-            self._control.sendmsg([json.dumps(message).encode()], ancillary)
+            self._control.sendmsg([orjson.dumps(message)], ancillary)
         except OSError:
             self._end()
 
@@ -172,6 +188,12 @@ class _Zygote:
         os._exit(0)
 
 
+def _check_complete(flags: int) -> None:
+    """Raise ``OSError`` if descriptors were lost on their way because we may have no more."""
+    if flags & socket.MSG_CTRUNC:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+
 def _import_ahead() -> None:
     for name in PREIMPORTED.split():
         # A Python built without an optional module serves hooks that do not use it.
@@ -182,6 +204,15 @@ def _import_ahead() -> None:
     for name in LIBRARIES:
         with contextlib.suppress(OSError):
             ctypes.CDLL(name)
+
+
+def _fill_gaps() -> list[bytes]:
+    """Take what is free between the objects there are, so that those of a fork stand together.
+
+    CPython would put them there, by size, and each on a page that the fork then copies.
+    """
+    head = sys.getsizeof(b"")
+    return [bytes(size - head) for size in _POOLED_SIZES for _ in range(_GAPS)]
 
 
 def _wait_for_all(child: int, control: socket.socket) -> NoReturn:

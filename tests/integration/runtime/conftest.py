@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import tempfile
@@ -24,11 +25,13 @@ from app.runtime.runner import DEFAULT_FIRST_UID, IsolatedRunner
 T = TypeVar("T")
 
 ATTEMPT = """
+import errno
 def attempt(action, *arguments):
     try:
         return {"got": repr(action(*arguments))}
     except BaseException as error:
-        return {"refused": type(error).__name__}
+        number = getattr(error, "errno", None)
+        return {"refused": errno.errorcode.get(number, type(error).__name__)}
 """
 
 
@@ -102,6 +105,9 @@ class House:
         self, version: HookVersion, event: object = None, *, timeout: float = 10, name: str = "call"
     ) -> Outcome:
         return self.do(self.runner.run(version, call_with(event, timeout=timeout, name=name)))
+
+    def distrust(self, version: HookVersion, outcome: Outcome) -> None:
+        self._loop.call_soon_threadsafe(self.runner.distrust, version, outcome)
 
     def lines_of(self, name: str) -> list[str]:
         return [line.text for line in self.lines if line.invocation_id == name]
@@ -191,6 +197,27 @@ def payload() -> Callable[..., Call]:
 @pytest.fixture(scope="session")
 def session() -> Callable[[int], dict[int, str]]:
     return session_members
+
+
+def left_by_workers() -> set[str]:
+    """Return what outlives a process: shared memory, queues and files, of the users of workers."""
+    users = range(DEFAULT_FIRST_UID, DEFAULT_FIRST_UID + 1000) if os.getuid() == 0 else ()
+    found = set()
+    for kind in ("shm", "msg", "sem"):
+        titles, *rows = Path(f"/proc/sysvipc/{kind}").read_text().splitlines()
+        owner = titles.split().index("uid")
+        found |= {f"{kind} {row}" for row in rows if int(row.split()[owner]) in users}
+    for folder in map(Path, ("/tmp", "/var/tmp", "/dev/shm", "/dev/mqueue")):
+        for entry in folder.iterdir() if folder.is_dir() else ():
+            with contextlib.suppress(FileNotFoundError):
+                if entry.lstat().st_uid in users:
+                    found.add(str(entry))
+    return found
+
+
+@pytest.fixture(scope="session")
+def traces() -> Callable[[], set[str]]:
+    return left_by_workers
 
 
 @pytest.fixture(scope="session")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from app.domain.outcomes import OutcomeKind
+from app.runtime.control_groups import ControlGroups
 from app.runtime.isolation import GROUPS, LayerReport
 
 
@@ -38,3 +42,11 @@ def test_each_worker_is_in_a_group_that_bounds_it(new_house: Any, until: Any) ->
         house.close()
     left = [path for name in groups for path in Path("/sys/fs/cgroup").glob(f"*{name}")]
     assert left == []
+
+
+def test_a_group_is_used_again_whatever_its_former_worker_was_given() -> None:
+    with contextlib.closing(ControlGroups.open()) as groups:
+        for mebibytes in (64, 512, 64):
+            with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as one:
+                groups.place("worker-7", one.pid, mebibytes << 20)
+                assert groups_of(one.pid)

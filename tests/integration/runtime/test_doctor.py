@@ -90,3 +90,8 @@ def test_the_data_directory_is_below_nothing_that_hooks_read(folder: Path) -> No
 def test_groups_were_tried_or_it_is_said_what_is_lacking() -> None:
     report = found()[GROUPS]
     assert report.in_force != bool(report.why_not and report.remedy)
+
+
+def test_the_version_of_landlock_is_told() -> None:
+    report = found()["landlock"]
+    assert report.in_force == report.found.startswith("version ")

@@ -1,7 +1,7 @@
 """What a hostile hook tries; each test runs with every layer, and again without namespaces.
 
-Each proves four things: the attack failed, the attacked call was answered in time, another hook's
-warm worker went on, and no process is left over.
+Each proves: the attack failed, and by which layer; the attacked call was answered in time; another
+hook's warm worker went on, and so did the server; no process, shared memory or file is left over.
 """
 
 from __future__ import annotations
@@ -28,18 +28,31 @@ def hook(event, context):
 """
 SECRET = "the-victim's-secret"
 
-Strike = Callable[..., Outcome]
+STOPPED_BY = {
+    "seccomp": {"EPERM", "gaierror"},
+    "Landlock": {"EACCES"},
+    "mount namespace": {"ENOENT"},
+    "resource limits": {"ValueError"},
+    # Where every user may not read the standard library, what was not imported ahead is not there.
+    "files of Python": {"ModuleNotFoundError"},
+}
+"""How a refusal looks, by the layer that it comes from."""
 
 
 class Arena:
     """Attacks, watched."""
 
     def __init__(
-        self, house: Any, attempt: str, until: Callable[[Callable[[], bool]], None]
+        self,
+        house: Any,
+        attempt: str,
+        until: Callable[[Callable[[], bool]], None],
+        traces: Callable[[], set[str]],
     ) -> None:
         self.house = house
         self._attempt = attempt
         self._until = until
+        self._traces = traces
         self._victim = house.version(VICTIM, secrets={"KEY": SECRET}, max_workers=1)
         self.calls = 0
         self._see_victim()
@@ -50,24 +63,26 @@ class Arena:
         """Run a hostile script once, check all that must hold after any attack."""
         limits = {"max_workers": 1} | limits
         attacker = self.house.version(self._attempt + script, **limits)
-        baseline = len(self.house.processes())
+        baseline, traces = len(self.house.processes()), self._traces()
         began = time.monotonic()
         outcome: Outcome = self.house.call(attacker, event, timeout=timeout)
         assert time.monotonic() - began < timeout + 2, "the call was answered in time"
         self._see_victim()
         self._until(lambda: len(self.house.processes()) <= baseline + 1)
+        assert self._traces() == traces, "something outlived it"
         self._see_another_hook_run()
         return outcome
 
-    def refusals(self, script: str, event: object = None, **options: Any) -> list[str]:
-        """Run a script that answers with a list of attempts; return how each was refused."""
-        outcome = self.strike(script, event, **options)
+    def refuses(self, script: str, event: object = None, *, by: tuple[str, ...]) -> None:
+        """Run a script that answers with a list of attempts; see which layers refused them."""
+        outcome = self.strike(script, event)
         assert outcome.kind is OutcomeKind.SUCCEEDED, outcome
         answers = orjson.loads(outcome.data or b"[]")
         assert answers
         got = [answer["got"] for answer in answers if "got" in answer]
         assert got == [], "an attack worked"
-        return [answer["refused"] for answer in answers]
+        explained = set().union(*(STOPPED_BY[layer] for layer in by))
+        assert {answer["refused"] for answer in answers} <= explained, "stopped by something else"
 
     def _see_victim(self) -> None:
         self.calls += 1
@@ -83,8 +98,8 @@ class Arena:
 
 
 @pytest.fixture(scope="module")
-def arena(house: Any, attempt: str, until: Any) -> Arena:
-    return Arena(house, attempt, until)
+def arena(house: Any, attempt: str, until: Any, traces: Any) -> Arena:
+    return Arena(house, attempt, until, traces)
 
 
 @pytest.fixture(scope="module")
@@ -177,12 +192,13 @@ def test_a_hook_does_not_get_more_memory_than_it_may(arena: Arena, body: str) ->
 
 
 def test_memory_that_no_limit_counts_is_refused(arena: Arena) -> None:
-    arena.refusals("""
+    arena.refuses(
+        """
 import ctypes, os
 libc = ctypes.CDLL(None, use_errno=True)
 def checked(*arguments):
     result = getattr(libc, arguments[0])(*arguments[1:])
-    if result == -1: raise OSError(ctypes.get_errno())
+    if result == -1: raise OSError(ctypes.get_errno(), "refused")
     return result
 def shared_memory():
     from multiprocessing.shared_memory import SharedMemory
@@ -195,7 +211,9 @@ def hook(event, context):
         attempt(checked, "semget", 0, 1, 0o1600),
         attempt(shared_memory),
     ]
-""")
+""",
+        by=("seccomp", "files of Python"),
+    )
 
 
 def test_too_many_threads_harm_only_their_worker(arena: Arena) -> None:
@@ -223,7 +241,8 @@ def hook(event, context):
 
 
 def test_no_process_can_be_made(arena: Arena) -> None:
-    arena.refusals("""
+    arena.refuses(
+        """
 import os, subprocess
 def bomb():
     while True: os.fork()
@@ -239,24 +258,26 @@ def hook(event, context):
         attempt(subprocess.run, ["/bin/true"]), attempt(os.execv, "/bin/true", ["true"]),
         attempt(os.forkpty), attempt(os.popen, "true"),
     ]
-""")
+""",
+        by=("seccomp", "files of Python"),
+    )
 
 
 def test_no_other_process_can_be_reached(arena: Arena) -> None:
     targets = [os.getpid(), *arena.house.processes()]
-    arena.refusals(
+    arena.refuses(
         """
 import ctypes, os, signal
 libc = ctypes.CDLL(None, use_errno=True)
 def ptrace(pid):
-    if libc.ptrace(16, pid, 0, 0) == -1: raise OSError(ctypes.get_errno())
+    if libc.ptrace(16, pid, 0, 0) == -1: raise OSError(ctypes.get_errno(), "refused")
 def peek(pid):
     class Vector(ctypes.Structure):
         _fields_ = [("base", ctypes.c_void_p), ("length", ctypes.c_size_t)]
     buffer = ctypes.create_string_buffer(8)
     here, there = Vector(ctypes.addressof(buffer), 8), Vector(0x400000, 8)
     if libc.process_vm_readv(pid, ctypes.byref(here), 1, ctypes.byref(there), 1, 0) == -1:
-        raise OSError(ctypes.get_errno())
+        raise OSError(ctypes.get_errno(), "refused")
 def hook(targets, context):
     found = [attempt(os.kill, pid, 9) for pid in (-1, 0, 1, os.getppid(), *targets)]
     for pid in (1, os.getppid(), *targets):
@@ -267,6 +288,7 @@ def hook(targets, context):
     return found + [attempt(os.listdir, "/proc"), attempt(os.killpg, 1, 9)]
 """,
         targets,
+        by=("seccomp", "Landlock", "mount namespace"),
     )
 
 
@@ -275,11 +297,12 @@ def hook(targets, context):
     [
         ("import os; os._exit(0)", OutcomeKind.CRASHED, "exit code 0"),
         ("import os; os._exit(3)", OutcomeKind.CRASHED, "exit code 3"),
+        ("import os; os._exit(78)", OutcomeKind.CRASHED, "exit code 78"),
         ("import ctypes; ctypes.string_at(0)", OutcomeKind.CRASHED, "SIGSEGV"),
         ("import os; os.abort()", OutcomeKind.CRASHED, "SIG"),
         ("import os; os.close(3); import time; time.sleep(60)", OutcomeKind.VIOLATED, "connection"),
     ],
-    ids=["exit-0", "exit-3", "segfault", "abort", "hang-up"],
+    ids=["exit-0", "exit-3", "exit-as-if-unconfined", "segfault", "abort", "hang-up"],
 )
 def test_a_worker_that_ends_is_an_error_of_the_call(
     arena: Arena, body: str, kind: OutcomeKind, told: str
@@ -298,6 +321,74 @@ def test_leaving_by_an_exception_is_an_error_of_the_hook(arena: Arena, ending: s
     assert outcome.kind is OutcomeKind.ERRORED
 
 
+# While the script is loaded, and after the answer
+
+FRAME = """
+import os, struct
+def frame(number, kind, body=b""):
+    return struct.pack("<IIB", len(body) + 1, number, kind) + body
+def put(data):
+    while data: data = data[os.write(3, data):]
+"""
+
+
+@pytest.mark.parametrize(
+    ("top_level", "kind"),
+    [
+        ("import os; os._exit(0)", OutcomeKind.CRASHED),
+        ("import os; os.fork()", OutcomeKind.ERRORED),
+        ("bytearray(10 << 30)", OutcomeKind.OUT_OF_MEMORY),
+        ("import sys; sys.exit(0)", OutcomeKind.ERRORED),
+        ("put(frame(0, 0x12, b'0'))", OutcomeKind.VIOLATED),
+        ("put(frame(1, 0x14, b'1'))", OutcomeKind.VIOLATED),
+        ("put(frame(0, 0x13, b'x' * (2 << 20)))", OutcomeKind.VIOLATED),
+        ("while True: put(frame(0, 0x17, b'\\0\\0'))", OutcomeKind.VIOLATED),
+    ],
+    ids=[
+        "exit", "fork", "memory", "leave", "ready", "answer", "huge-failure", "flood",
+    ],
+)  # fmt: skip
+def test_the_top_level_of_a_script_can_do_no_more_than_a_call(
+    arena: Arena, top_level: str, kind: OutcomeKind
+) -> None:
+    outcome = arena.strike(f"{FRAME}\n{top_level}\ndef hook(event, context): return 1")
+    assert outcome.kind is kind
+    assert outcome.ran < 2
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        "class Left(str):\n    def __del__(self):\n        while True: pass",
+        "import atexit, time\natexit.register(time.sleep, 60)\nLeft = str",
+    ],
+    ids=["finalizer", "at-exit"],
+)
+def test_what_never_ends_after_the_answer_costs_the_hook_alone(arena: Arena, left: str) -> None:
+    script = f"{left}\ndef hook(event, context):\n    return Left('x')"
+    outcome = arena.strike(script, timeout=0.5)
+    assert outcome.kind in (OutcomeKind.SUCCEEDED, OutcomeKind.TIMED_OUT)
+
+
+def test_changed_modules_of_ours_forge_nothing(arena: Arena) -> None:
+    house = arena.house
+    version = house.version(
+        """
+import sys
+def hook(event, context):
+    caller = sys._getframe(1).f_locals
+    if event == "frame": sys.modules["app.runtime.inside.protocol"].message = lambda *given: b"\\xff" * 64
+    if event == "number": caller["self"]._finish = lambda number, *given: caller["self"]._send(number + 1, 0x14, b"1")
+    if event == "started": caller["self"]._send(caller["number"], 0x16)
+    return "done"
+""",
+        max_workers=1,
+    )
+    for way in ("frame", "number", "started"):
+        assert house.call(version, way, timeout=2).kind is OutcomeKind.VIOLATED
+    arena.strike("def hook(event, context): return 1")
+
+
 # Files
 
 
@@ -309,25 +400,24 @@ def test_no_file_can_be_read(arena: Arena, open_folder: Path) -> None:
         "/home", "/tmp", __file__, str(open_folder), str(open_folder / "hookledger.db"),
         package.__file__, str(Path(package.__file__).parent.parent), "..", ".",
     ]  # fmt: skip
-    arena.refusals(
+    arena.refuses(
         """
 import os
 def hook(paths, context):
     found = []
     for path in paths:
-        try: os.listdir(path)
-        except NotADirectoryError: found.append(attempt(open, path))
-        except OSError as error: found.append({"refused": str(error)})
-        else: found.append({"got": path})
+        listed = attempt(os.listdir, path)
+        found.append(attempt(open, path) if listed == {"refused": "ENOTDIR"} else listed)
     return found
 """,
         paths,
+        by=("Landlock", "mount namespace"),
     )
 
 
 def test_nothing_can_be_written(arena: Arena, open_folder: Path) -> None:
     before = sorted(open_folder.iterdir())
-    arena.refusals(
+    arena.refuses(
         """
 import os, tempfile
 def write(path):
@@ -348,18 +438,22 @@ def hook(folder, context):
     return found + [attempt(os.chdir, "/tmp"), attempt(os.chroot, "/")]
 """,
         str(open_folder),
+        by=("seccomp", "mount namespace"),
     )
     assert sorted(open_folder.iterdir()) == before
     assert (open_folder / "hookledger.db").read_text() == "every event"
 
 
 def test_packages_of_the_server_cannot_be_imported(arena: Arena) -> None:
-    arena.refusals("""
+    arena.refuses(
+        """
 import importlib
 def hook(event, context):
     return [attempt(importlib.import_module, name)
             for name in ("starlette", "pytest", "pip", "config.settings", "app.domain.hooks")]
-""")
+""",
+        by=("Landlock", "mount namespace", "files of Python"),
+    )
 
 
 # Network
@@ -379,7 +473,7 @@ def test_no_socket_reaches_anything(arena: Arena, open_folder: Path) -> None:
             (open_folder / "socket").chmod(0o777)
             abstract.bind(f"\0hookledger-test-{os.getpid()}")
             abstract.listen()
-            arena.refusals(
+            arena.refuses(
                 """
 import socket
 def connect(family, address):
@@ -410,6 +504,7 @@ def hook(given, context):
                     str(open_folder / "socket"),
                     f"hookledger-test-{os.getpid()}",
                 ],
+                by=("seccomp",),
             )
         with pytest.raises(TimeoutError):
             tcp.accept()
@@ -429,7 +524,13 @@ REFUSED_CALLS = {
         "clone-new-user": (56, 0x10000000 | 17, 0, 0, 0, 0), "seccomp": (317, 0, 0, 0),
         "fork": (57,), "vfork": (58,), "ptrace": (101, 0), "memfd_secret": (447, 0),
         "pidfd_getfd": (438, 3, 3, 0), "rt_sigqueueinfo": (129, 1, 9, 0), "personality": (135, 0x40000),
-        "landlock_create_ruleset": (444, 0, 0, 1), "timer_create": (222, 0, 0, 0), "execveat": (322, 0, 0, 0, 0, 0),
+        "landlock_create_ruleset": (444, 0, 0, 1), "kcmp": (312, 1, 1, 0, 0, 0), "mq_open": (240, 0, 0, 0, 0),
+        "sendmsg": (46, 3, 0, 0), "recvmsg": (47, 3, 0, 0), "tgkill": (234, 1, 1, 9), "pidfd_send_signal": (424, 0, 9, 0, 0),
+        "add_key": (248, 0, 0, 0, 0, 0), "inotify_init1": (294, 0), "fanotify_init": (300, 0, 0), "process_madvise": (440, 0, 0, 0, 0, 0),
+        "chroot": (161, 0), "init_module": (175, 0, 0, 0), "kexec_load": (246, 0, 0, 0, 0), "clock_settime": (227, 0, 0),
+        "open_tree": (428, 0, 0, 0), "move_mount": (429, 0, 0, 0, 0, 0), "fsopen": (430, 0, 0), "mount_setattr": (442, 0, 0, 0, 0, 0),
+        "vmsplice": (278, 0, 0, 0, 0), "io_setup": (206, 1, 0), "name_to_handle_at": (303, 0, 0, 0, 0, 0), "execve": (59, 0, 0, 0),
+        "rt_tgsigqueueinfo": (297, 1, 1, 9, 0), "shmat": (30, 0, 0, 0), "sched_setscheduler": (144, 0, 0, 0), "timer_create": (222, 0, 0, 0), "execveat": (322, 0, 0, 0, 0, 0),
     },
     "aarch64": {
         "unshare": (97, 0x10000000), "setns": (268, 3, 0), "mount": (40, 0, 0, 0, 0, 0),
@@ -441,29 +542,23 @@ REFUSED_CALLS = {
 
 
 def test_calls_that_widen_the_attack_surface_are_refused(arena: Arena) -> None:
-    arena.refusals(
+    arena.refuses(
         """
 import ctypes
 libc = ctypes.CDLL(None, use_errno=True)
 def call(*arguments):
-    result = libc.syscall(*arguments)
-    if result != -1 or ctypes.get_errno() != 1: raise_got(result)
-    raise PermissionError
-def raise_got(result):
-    raise SystemExit(f"{result} {ctypes.get_errno()}")
+    if libc.syscall(*arguments) == -1: raise OSError(ctypes.get_errno(), "refused")
 def hook(calls, context):
-    found = []
-    for arguments in calls:
-        answer = attempt(call, *arguments)
-        found.append(answer if answer == {"refused": "PermissionError"} else {"got": str(arguments)})
-    return found
+    return [attempt(call, *arguments) for arguments in calls]
 """,
         list(REFUSED_CALLS[os.uname().machine].values()),
+        by=("seccomp",),
     )
 
 
 def test_limits_cannot_be_raised_nor_ids_regained(arena: Arena) -> None:
-    arena.refusals("""
+    arena.refuses(
+        """
 import os, resource
 def raised(which):
     resource.setrlimit(which, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
@@ -474,7 +569,9 @@ def hook(event, context):
         attempt(lowered), attempt(os.setuid, 0), attempt(os.setresuid, 0, 0, 0), attempt(os.setgroups, [0]),
         attempt(os.setsid), attempt(os.nice, -5),
     ]
-""")
+""",
+        by=("seccomp", "resource limits"),
+    )
 
 
 # What a worker holds
@@ -490,20 +587,13 @@ def is_open(fd):
 def hook(event, context):
     values = [v for o in gc.get_objects() if isinstance(o, dict) for v in list(o.values())]
     seen = any(type(value) is str and "'s-secret" in value for value in values)
-    return [[fd for fd in range(1024) if is_open(fd)], dict(os.environ), sys.argv, seen]
+    started_with = [sys.argv, sys.orig_argv]
+    return [[fd for fd in range(1024) if is_open(fd)], dict(os.environ), started_with, seen]
 """)
-    assert orjson.loads(outcome.data or b"") == [[0, 1, 2, 3], {}, [""], False]
+    assert orjson.loads(outcome.data or b"") == [[0, 1, 2, 3], {}, [[""], [""]], False]
 
 
 # The connection to the server
-
-FRAME = """
-import os, struct
-def frame(number, kind, body=b""):
-    return struct.pack("<IIB", len(body) + 1, number, kind) + body
-def put(data):
-    while data: data = data[os.write(3, data):]
-"""
 
 
 @pytest.mark.parametrize(
@@ -522,12 +612,16 @@ def put(data):
         "put(frame(1, 0x17))",
         "put(frame(0, 0x11, b'[]'))",
         "put(frame(0, 0x13, b'{}'))",
+        "put(frame(1, 0x16))",
+        "put(frame(2, 0x14, b'1'))",
+        "put(frame(1, 0x01, b'{}'))",
         "while True: put(frame(1, 0x17, b'\\x00\\x00' + b'x' * 1000))",
         "while True: put(frame(0, 0x17, b'\\x00\\x00'))",
     ],
     ids=[
         "garbage", "text", "huge-length", "no-length", "forged-id", "id-0", "ready-again", "unknown-kind",
-        "log-for-another", "log-level", "log-empty", "confined-again", "load-failed", "flood", "flood-of-0",
+        "log-for-another", "log-level", "log-empty", "confined-again", "load-failed",
+        "denied-start", "answer-to-come", "load", "flood", "flood-of-0",
     ],
 )  # fmt: skip
 def test_a_worker_that_breaks_the_protocol_is_killed(arena: Arena, body: str) -> None:
@@ -561,6 +655,44 @@ def test_an_answer_sent_twice_harms_no_later_call(arena: Arena, until: Any) -> N
     )
     assert house.call(version, "twice").kind in (OutcomeKind.SUCCEEDED, OutcomeKind.VIOLATED)
     until(lambda: house.call(version).data == b"8")
+
+
+@pytest.mark.parametrize("second", [1, 2, 0xFFFF_FFFF])
+def test_an_answer_that_nobody_waits_for_costs_the_worker(arena: Arena, second: int) -> None:
+    house = arena.house
+    script = f"""{FRAME}
+import time
+calls = 0
+def hook(event, context):
+    global calls
+    calls += 1
+    if event:
+        put(frame(1, 0x14, b"7") + frame({second}, 0x14, b"8"))
+        time.sleep(60)
+    return calls
+"""
+    version = house.version(script, max_workers=1)
+    assert house.call(version, "forge").data == b"7"
+    assert house.call(version).data == b"1", "it is another process"
+
+
+def test_a_worker_whose_answer_cannot_be_read_is_replaced(arena: Arena) -> None:
+    house = arena.house
+    version = house.version(
+        f"""{FRAME}
+import time
+def hook(event, context):
+    if event:
+        put(frame(1, 0x14, b"}}{{"))
+        time.sleep(60)
+    return "answered"
+""",
+        max_workers=1,
+    )
+    outcome = house.call(version, "forge")
+    assert outcome.data == b"}{"
+    house.distrust(version, outcome)
+    assert house.call(version, timeout=5).data == b'"answered"'
 
 
 def test_a_huge_answer_is_refused(arena: Arena) -> None:

@@ -1,6 +1,7 @@
 """What a hostile Node.js hook tries; each test runs with every layer, and again without namespaces.
 
-After each attack another hook's warm worker must have gone on, and no process be left over.
+Each proves: the attack failed, and by which layer; the attacked call was answered in time; another
+hook's warm worker went on, and so did the server; no process, shared memory or file is left over.
 """
 
 from __future__ import annotations
@@ -24,10 +25,24 @@ module.exports = (event, context, cb) => cb(null, [++calls, context.webtask.secr
 """
 SECRET = "the-victim's-secret"
 
+STOPPED_BY = {
+    "seccomp": {"EPERM", "not open"},
+    "Landlock": {"EACCES", "ERR_DLOPEN_FAILED"},
+    "mount namespace": {"ENOENT", "ERR_DLOPEN_FAILED", "MODULE_NOT_FOUND"},
+    # A file that cannot be read is no folder either, which is found out first.
+    "its kind": {"ENOTDIR"},
+    # Says what to write into the manifest; whoever goes past it meets seccomp.
+    "advice": {"EACCES", "ECONNREFUSED"},
+}
+"""How a refusal looks, by the layer that it comes from."""
+
 ATTEMPT = """
+const named = (number) =>
+  Object.assign(new Error(), { code: require('util').getSystemErrorName(number) });
 const attempt = async (action) => {
   try { return { got: String(await action()) }; } catch (error) {
-    return { refused: String(error.code || error.message) };
+    const cause = error.cause?.code || error.info?.code || error.code || error.message;
+    return { refused: String(cause) };
   }
 };
 """
@@ -36,9 +51,15 @@ const attempt = async (action) => {
 class Arena:
     """Attacks, watched."""
 
-    def __init__(self, house: Any, until: Callable[[Callable[[], bool]], None]) -> None:
+    def __init__(
+        self,
+        house: Any,
+        until: Callable[[Callable[[], bool]], None],
+        traces: Callable[[], set[str]],
+    ) -> None:
         self.house = house
         self._until = until
+        self._traces = traces
         self._victim = house.version(VICTIM, language="node", secrets={"KEY": SECRET})
         self._calls = 0
         self._see_victim()
@@ -47,16 +68,17 @@ class Arena:
         """Run the body of a hostile hook once; check all that must hold after any attack."""
         script = f"{ATTEMPT}\nmodule.exports = async (event, context, cb) => {{\n{body}\n}};"
         attacker = self.house.version(script, language="node", max_workers=1)
-        baseline = len(self.house.processes())
+        baseline, traces = len(self.house.processes()), self._traces()
         began = time.monotonic()
         outcome: Outcome = self.house.call(attacker, event, timeout=timeout)
         assert time.monotonic() - began < 2 * timeout + 2, "the call was answered in time"
         self._see_victim()
         self._until(lambda: len(self.house.processes()) <= baseline + 1)
+        assert self._traces() == traces, "something outlived it"
         return outcome
 
-    def refusals(self, actions: str, event: object = None) -> list[str]:
-        """Try a list of functions; return how each was refused."""
+    def refuses(self, actions: str, event: object = None, *, by: tuple[str, ...]) -> None:
+        """Try a list of functions; see which layers refused them."""
         outcome = self.strike(
             f"const found = [];\nfor (const action of {actions}) found.push(await attempt(action));"
             "\ncb(null, found);",
@@ -66,7 +88,8 @@ class Arena:
         answers = orjson.loads(outcome.data or b"[]")
         assert answers
         assert [answer["got"] for answer in answers if "got" in answer] == [], "an attack worked"
-        return [answer["refused"] for answer in answers]
+        explained = set().union(*(STOPPED_BY[layer] for layer in by))
+        assert {answer["refused"] for answer in answers} <= explained, "stopped by something else"
 
     def _see_victim(self) -> None:
         self._calls += 1
@@ -76,8 +99,8 @@ class Arena:
 
 
 @pytest.fixture(scope="module")
-def arena(house: Any, until: Any) -> Arena:
-    return Arena(house, until)
+def arena(house: Any, until: Any, traces: Any) -> Arena:
+    return Arena(house, until, traces)
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +161,7 @@ setTimeout(() => cb(null, threads.length), 200);
 
 
 def test_no_process_can_be_made(arena: Arena) -> None:
-    arena.refusals(
+    arena.refuses(
         """[
   () => require('child_process').execSync('true'),
   () => require('child_process').execFileSync(process.execPath, ['-v']),
@@ -147,15 +170,17 @@ def test_no_process_can_be_made(arena: Arena) -> None:
     require('child_process').spawn('/bin/true').on('error', reject).on('exit', resolve)),
   () => require('child_process').fork('/hook.js'),
   () => new Promise((resolve, reject) => {
+    require('cluster').setupPrimary({ exec: '/hook.js' });
     require('cluster').fork().on('error', reject).on('online', resolve);
   }),
-]"""
+]""",
+        by=("seccomp",),
     )
 
 
 def test_no_other_process_can_be_reached(arena: Arena) -> None:
     targets = [os.getpid(), *arena.house.processes()]
-    arena.refusals(
+    arena.refuses(
         """[
   ...[-1, 1, process.ppid, ...event].map((pid) => () => process.kill(pid, 'SIGKILL')),
   ...event.map((pid) => () => require('os').setPriority(pid, 19)),
@@ -166,6 +191,7 @@ def test_no_other_process_can_be_reached(arena: Arena) -> None:
   () => require('fs').chownSync('/', 1, 1),
 ]""",
         targets,
+        by=("seccomp", "Landlock", "mount namespace"),
     )
 
 
@@ -216,17 +242,18 @@ def test_no_file_can_be_read(arena: Arena, open_folder: Path) -> None:
         "/home", "/tmp", "/usr", "/usr/bin", "/bin/sh", __file__, os.__file__, str(open_folder),
         str(open_folder / "hookledger.db"), "/etc/ssl/openssl.cnf",
     ]  # fmt: skip
-    arena.refusals(
+    arena.refuses(
         """event.flatMap((path) => [
   () => require('fs').readFileSync(path), () => require('fs').readdirSync(path),
 ])""",
         paths,
+        by=("Landlock", "mount namespace", "its kind"),
     )
 
 
 def test_nothing_can_be_written(arena: Arena, open_folder: Path) -> None:
     before = sorted(open_folder.iterdir())
-    arena.refusals(
+    arena.refuses(
         """['/tmp', '/dev/shm', '.', event, require('path').dirname(process.execPath)].flatMap((base) => {
   const fs = require('fs');
   return [
@@ -239,6 +266,7 @@ def test_nothing_can_be_written(arena: Arena, open_folder: Path) -> None:
   ];
 })""",
         str(open_folder),
+        by=("seccomp",),
     )
     assert sorted(open_folder.iterdir()) == before
     assert (open_folder / "hookledger.db").read_text() == "every event"
@@ -250,8 +278,25 @@ def test_no_socket_reaches_anything(arena: Arena, open_folder: Path) -> None:
         unix.bind(str(open_folder / "socket"))
         unix.listen()
         (open_folder / "socket").chmod(0o777)
-        arena.refusals(
+        arena.refuses(
             """[
+  () => {
+    const { TCP, TCPConnectWrap, constants } = process.binding('tcp_wrap');
+    const failed = new TCP(constants.SOCKET).connect(new TCPConnectWrap(), '127.0.0.1', event[0]);
+    if (failed) throw named(failed);
+  },
+  () => new Promise((resolve, reject) => {
+    const { Pipe, PipeConnectWrap, constants } = process.binding('pipe_wrap');
+    const asked = new PipeConnectWrap();
+    asked.oncomplete = (failed) => (failed ? reject(named(failed)) : resolve());
+    const failed = new Pipe(constants.SOCKET).connect(asked, event[1]);
+    if (failed) reject(named(failed));
+  }),
+  () => {
+    const { UDP } = process.binding('udp_wrap');
+    const failed = new UDP().bind('127.0.0.1', 0, 0);
+    if (failed) throw named(failed);
+  },
   ...[{ port: event[0], host: '127.0.0.1' }, { path: event[1] }, { path: '\\0abstract' }].map(
     (address) => () => new Promise((resolve, reject) =>
       require('net').connect(address).on('connect', resolve).on('error', reject))),
@@ -269,6 +314,7 @@ def test_no_socket_reaches_anything(arena: Arena, open_folder: Path) -> None:
   () => { require('inspector').open(0, '127.0.0.1'); if (!require('inspector').url()) throw new Error('not open'); },
 ]""",
             [tcp.getsockname()[1], str(open_folder / "socket")],
+            by=("seccomp", "advice"),
         )
         with pytest.raises(TimeoutError):
             tcp.accept()
@@ -277,13 +323,14 @@ def test_no_socket_reaches_anything(arena: Arena, open_folder: Path) -> None:
 
 def test_native_code_comes_from_nowhere(arena: Arena, open_folder: Path) -> None:
     (open_folder / "addon.node").write_bytes(b"\x7fELF")
-    arena.refusals(
+    arena.refuses(
         """[
   () => process.dlopen({ exports: {} }, `${event}/addon.node`),
   () => process.dlopen({ exports: {} }, '/lib/x86_64-linux-gnu/libcrypt.so.1'),
   () => require(`${event}/addon.node`),
 ]""",
         str(open_folder),
+        by=("Landlock", "mount namespace"),
     )
 
 
@@ -301,6 +348,57 @@ if (done.pid || !done.error) cb(null, done);""",
 def test_the_inside_of_node_leads_nowhere(arena: Arena, body: str) -> None:
     outcome = arena.strike(body, timeout=2)
     assert outcome.kind is not OutcomeKind.SUCCEEDED
+
+
+def test_becoming_another_program_changes_nothing(arena: Arena) -> None:
+    before = len(arena.house.lines)
+    outcome = arena.strike("""
+if (!process.execve) return cb(null, 'cannot');
+const folder = require('path').dirname(Object.keys(require.cache)[0]);
+const code = `
+  const tried = (action) => { try { return String(action()); } catch (error) { return error.code; } };
+  require('fs').writeSync(2, JSON.stringify([
+    tried(() => require('fs').readFileSync('/etc/passwd')),
+    tried(() => require('child_process').execFileSync(process.execPath)),
+    tried(() => process.kill(1, 'SIGKILL')),
+    tried(() => require('fs').writeFileSync('/tmp/hookledger-was-here', 'x')),
+  ]) + String.fromCharCode(10));
+  const kept = []; for (;;) kept.push(Buffer.alloc(1 << 20, 1));`;
+process.execve(process.execPath, ['node', `--openssl-config=${folder}/openssl.cnf`, '-e', code], {});
+""")
+    if outcome.data == b'"cannot"':
+        return
+    assert not outcome.kind.is_answer
+    (told,) = (line.text for line in arena.house.lines[before:] if line.text.startswith('["'))
+    read, *others = orjson.loads(told)
+    assert read in ("ENOENT", "EACCES")
+    assert others == ["EPERM"] * 3
+
+
+@pytest.mark.parametrize(
+    ("top_level", "kind"),
+    [
+        ("for (;;) { process.reallyExit(0); }", OutcomeKind.CRASHED),
+        ("require('child_process').execSync('true')", OutcomeKind.ERRORED),
+        (
+            "const kept = []; for (;;) kept.push(Buffer.alloc(1 << 20, 1));",
+            OutcomeKind.OUT_OF_MEMORY,
+        ),
+        ("put(frame(0, 0x12, '0')); for (;;);", OutcomeKind.TIMED_OUT),
+        ("put(frame(1, 0x14, '1')); for (;;);", OutcomeKind.VIOLATED),
+        ("put(frame(0, 0x12, '0')); put(frame(0, 0x12, '0')); for (;;);", OutcomeKind.VIOLATED),
+        ("for (;;) put(frame(0, 0x17, '\\0\\0'));", OutcomeKind.VIOLATED),
+    ],
+    ids=["exit", "process", "memory", "ready", "answer", "ready-twice", "flood"],
+)
+def test_the_top_level_of_a_script_can_do_no_more_than_a_call(
+    arena: Arena, top_level: str, kind: OutcomeKind
+) -> None:
+    house = arena.house
+    script = f"{FRAME}\n{top_level}\nmodule.exports = (event, context, cb) => cb(null, 1);"
+    outcome = house.call(house.version(script, language="node", max_workers=1), timeout=2)
+    assert outcome.kind is kind, outcome
+    arena.strike("cb(null, 1);")
 
 
 FRAME = """
@@ -328,12 +426,17 @@ const frame = (number, kind, body = '') => {
         "put(frame(0, 0x11, '[]'));",
         "put(frame(1, 0x77));",
         "put(frame(99, 0x16));",
+        "put(frame(1, 0x16));",
+        "put(frame(1, 0x17, '\\xff\\xff'));",
+        "put(frame(0, 0x13, '{}'));",
+        "for (;;) put(frame(0, 0x17, '\\0\\0'));",
         "put(frame(99, 0x17, '\\0\\0late'));",
         "for (;;) put(frame(1, 0x17, '\\0\\0' + 'x'.repeat(1000)));",
     ],
     ids=[
         "garbage", "text", "huge-length", "no-length", "forged-id", "id-0", "ready-again",
-        "confined-again", "unknown-kind", "skip-another", "log-for-another", "flood",
+        "confined-again", "unknown-kind", "skip-another", "denied-start", "log-level",
+        "load-failed", "flood-of-0", "log-for-another", "flood",
     ],
 )  # fmt: skip
 def test_a_worker_that_breaks_the_protocol_is_killed(arena: Arena, body: str) -> None:
@@ -341,6 +444,22 @@ def test_a_worker_that_breaks_the_protocol_is_killed(arena: Arena, body: str) ->
     assert outcome.kind is OutcomeKind.VIOLATED
     assert "killed" in outcome.detail
     assert outcome.ran < 4
+
+
+@pytest.mark.parametrize("second", [1, 2, 0xFFFF_FFFF])
+def test_an_answer_that_nobody_waits_for_costs_the_worker(arena: Arena, second: int) -> None:
+    house = arena.house
+    script = f"""{FRAME}
+let calls = 0;
+module.exports = (event, context, cb) => {{
+  calls += 1;
+  if (!event) return cb(null, calls);
+  put(Buffer.concat([frame(1, 0x14, '7'), frame({second}, 0x14, '8')]));
+}};
+"""
+    version = house.version(script, language="node", max_workers=1)
+    assert house.call(version, "forge").data == b"7"
+    assert house.call(version).data == b"1", "it is another process"
 
 
 def test_a_huge_answer_is_refused(arena: Arena) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from app.domain.outcomes import OutcomeKind, ScriptToCheck
+from app.runtime.reserve import BURST
 
 ECHO = "module.exports = (event, context, cb) => cb(null, process.ppid)"
 
@@ -51,8 +52,35 @@ def test_a_version_never_run_takes_one_and_it_is_replaced(made: Any, until: Any)
         assert waiting(house) == 0
     finally:
         os.kill(starter, signal.SIGCONT)
-    until(lambda: waiting(house) == 2)
-    assert len(house.processes()) == len(ahead) + 2
+    until(lambda: waiting(house) > 2)
+
+
+def test_once_node_hooks_run_a_burst_of_new_versions_finds_workers(made: Any, until: Any) -> None:
+    house = made(most=64)
+    first = house.version(ECHO, language="node", max_workers=1)
+    assert house.call(first).kind is OutcomeKind.SUCCEEDED
+    until(lambda: waiting(house) == BURST)
+    starter = sorted(house.processes())[1]
+    os.kill(starter, signal.SIGSTOP)
+    try:
+        for _ in range(BURST):
+            version = house.version(ECHO, language="node", max_workers=1)
+            assert house.call(version).kind is OutcomeKind.SUCCEEDED
+    finally:
+        os.kill(starter, signal.SIGCONT)
+    until(lambda: waiting(house) == BURST)
+
+
+def test_half_of_the_memory_is_left_to_hooks(new_house: Any, until: Any) -> None:
+    house = new_house(node_reserve=2, max_memory="768MiB")
+    try:
+        house.do(house.runner.start())
+        until(lambda: waiting(house) == 1)
+        version = house.version(ECHO, language="node", memory_bytes=512 << 20)
+        assert house.call(version).kind is OutcomeKind.SUCCEEDED
+        assert waiting(house) == 1
+    finally:
+        house.close()
 
 
 def test_scripts_are_checked_by_one_too(made: Any) -> None:

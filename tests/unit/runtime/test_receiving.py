@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import time
 from collections.abc import Callable
@@ -17,12 +18,19 @@ class Line:
     def __init__(self) -> None:
         self.pause = PATIENCE / 10
         self.slept: list[bool] = []
+        self.polled = 0
         self._now = 0.0
         self._waited = 0.0
 
     def clock(self) -> float:
         self._now += 1e-6
         return self._now
+
+    def register(self, connection: Line, _event: int) -> None:
+        assert connection is self
+
+    def poll(self) -> None:
+        self.polled += 1
 
     def recv(self, _most: int, flags: int = 0) -> bytes:
         if flags == socket.MSG_DONTWAIT:
@@ -41,6 +49,7 @@ class Line:
 def line(monkeypatch: pytest.MonkeyPatch) -> Line:
     line = Line()
     monkeypatch.setattr(time, "perf_counter", line.clock)
+    monkeypatch.setattr(select, "poll", lambda: line)
     return line
 
 
@@ -109,6 +118,14 @@ def test_on_one_processor_it_always_sleeps(
     served(receiver_on(1), 3 * ENOUGH)
 
     assert all(line.slept)
+
+
+def test_it_sleeps_in_poll_where_only_what_comes_wakes_it(
+    line: Line, receiver_on: Callable[[int], Receiver]
+) -> None:
+    served(receiver_on(2), 10 * ENOUGH)
+
+    assert line.polled == line.slept.count(True) == ENOUGH
 
 
 def test_it_tells_when_the_server_is_gone() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from app.domain.outcomes import Limits, OutcomeKind
 from app.runtime.inside import protocol
-from app.runtime.verdicts import verdict_on
+from app.runtime.verdicts import verdict_on, verdict_on_a_start
 
 LIMITS = Limits(memory_bytes=64 << 20)
 
@@ -23,7 +23,7 @@ LIMITS = Limits(memory_bytes=64 << 20)
         (-60, OutcomeKind.CRASHED, "signal 60"),
         (-signal.SIGKILL, OutcomeKind.OUT_OF_MEMORY, "kernel"),
         (protocol.EXIT_OUT_OF_MEMORY, OutcomeKind.OUT_OF_MEMORY, "64 MiB"),
-        (protocol.EXIT_UNCONFINED, OutcomeKind.CRASHED, "could not be confined: EPERM"),
+        (protocol.EXIT_UNCONFINED, OutcomeKind.CRASHED, "exit code 78"),
         (None, OutcomeKind.CRASHED, "starts workers"),
     ],
 )
@@ -31,7 +31,14 @@ def test_an_end_is_judged_by_its_status(status: int | None, kind: OutcomeKind, t
     judged, detail = verdict_on(status, LIMITS, "EPERM")
     assert judged is kind
     assert told in detail
-    assert detail.endswith(".") or "EPERM" in detail
+    assert detail.endswith(".")
+
+
+def test_only_who_was_not_confined_can_have_ended_for_it() -> None:
+    judged, detail = verdict_on_a_start(protocol.EXIT_UNCONFINED, LIMITS, "EPERM")
+    assert judged is OutcomeKind.CRASHED
+    assert detail == "The hook's worker could not be confined: EPERM"
+    assert verdict_on_a_start(3, LIMITS, "EPERM") == verdict_on(3, LIMITS, "EPERM")
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,16 @@ const { isNativeError } = require('node:util').types;
 
 const { parse, stringify } = JSON;
 const { getOwnPropertyNames } = Object;
+// Scripts may put methods of their own in the place of these.
+const { bind, call } = Function.prototype;
+const [includes, replace] = [String.prototype.includes, String.prototype.replace].map(
+  (each) => bind.call(call, each),
+);
 
 const UNSERIALISABLE_RESULT = 'Error when JSON serializing the result of the extension point';
 const UNSERIALISABLE_ERROR = 'Error serializing error: ';
 const STACK_CHARACTERS = 16_384;
+const HALF_OR_ESCAPE = /\\(?:u(d[89a-f]..)|.)/g;
 const OUR_FRAMES = [`(${__dirname}/`, `at ${__dirname}/`, '(node:async_hooks:'];
 
 /** JSON text of a result, '' for undefined; throws if there is none. */
@@ -19,12 +25,18 @@ function resultText(value) {
   if (value === undefined) return '';
   const text = stringify(value);
   if (text === undefined) throw new TypeError(`A ${typeof value} cannot be expressed in JSON`);
-  return text;
+  return whole(text);
+}
+
+/** JSON without halves of characters, as of an emoji that was cut: they have no UTF-8. */
+function whole(text) {
+  if (!includes(text, '\\ud')) return text;
+  return replace(text, HALF_OR_ESCAPE, (escape, half) => (half ? '\\ufffd' : escape));
 }
 
 /** JSON text of the error that a result which is not JSON is answered with. */
 function unserialisableText(error) {
-  return stringify({ message: UNSERIALISABLE_RESULT, error_description: messageOf(error) });
+  return whole(stringify({ message: UNSERIALISABLE_RESULT, error_description: messageOf(error) }));
 }
 
 /**
@@ -40,7 +52,7 @@ function errorText(thrown, folder) {
     if (name !== '__proto__') members[name] = memberOf(error, name, folder);
   }
   try {
-    return stringify(members);
+    return whole(stringify(members));
   } catch (failure) {
     return serialisablePart(members, failure);
   }
@@ -79,7 +91,7 @@ function serialisablePart(members, failure) {
     }
   }
   part.message = UNSERIALISABLE_ERROR + messageOf(failure);
-  return stringify(part);
+  return whole(stringify(part));
 }
 
 /** A stack of the script's frames and its packages', not ours nor where they lie. */

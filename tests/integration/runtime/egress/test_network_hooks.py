@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -435,6 +436,35 @@ def hook(event, context):
 """
     count, seconds = house.answer(house.hook(script, "127.0.0.1:1"))
     assert count <= 200 * (seconds + 2)
+
+
+def test_connections_that_were_refused_keep_no_port_from_others(house: Any) -> None:
+    script = """
+import _socket, socket
+def hook(event, context):
+    ports = []
+    for _ in range(20):
+        made = _socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        made.connect(("127.0.0.1", 3128))
+        made.setblocking(True)
+        ports.append(made.getpeername()[1])
+        made.sendall(b"CONNECT nowhere.example:1 HTTP/1.1\\r\\n\\r\\n")
+        while made.recv(1000): pass
+        made.close()
+    return ports
+"""
+    ports = house.answer(house.hook(script, "127.0.0.1:1"))
+    # Programs that run beside this test may hold a few of them.
+    assert sum(map(_may_be_bound, ports)) > len(ports) // 2
+
+
+def _may_be_bound(port: int) -> bool:
+    with socket.socket() as another_program:
+        try:
+            another_program.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def test_threads_may_connect_at_the_same_time(house: Any, target: Any) -> None:

@@ -95,3 +95,22 @@ def test_a_result_that_is_returned_must_be_json_too(node: Any) -> None:
     error = node.hook("module.exports = async (user) => 10n;").call().error
     assert error["message"] == "Error when JSON serializing the result of the extension point"
     assert "BigInt" in error["error_description"]
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [
+        ("'😀'.slice(0, 1)", "\ufffd"),
+        ("'a' + '😀'.slice(1)", "a\ufffd"),
+        ("{ ['\\udc00']: ['\\ud83d', '😀', '\\\\ud83d', '\\\\\\ud83d'] }",
+         {"\ufffd": ["\ufffd", "😀", "\\ud83d", "\\\ufffd"]}),
+    ],
+)  # fmt: skip
+def test_half_a_character_is_written_as_one_that_nobody_knows(
+    node: Any, value: str, read: Any
+) -> None:
+    assert node.hook(f"module.exports = (u, c, cb) => cb(null, {value});").call().result == read
+    hook = node.hook(
+        f"module.exports = (u, c, cb) => cb(Object.assign(new Error(), {{ v: {value} }}));"
+    )
+    assert hook.call().error["v"] == read
