@@ -18,7 +18,7 @@ MAX_WORDS = 32
 MAX_WORD_LENGTH = 200
 LAST_POSITION = 2**63 - 1
 
-_REFUSED = "The audit log cannot be asked that."
+REFUSED = "The audit log cannot be asked that."
 _COMMIT = re.compile(r"[0-9a-f]{7,40}\Z")
 _ULID = re.compile(r"(?=.*[A-Z])[0-7][0-9A-HJKMNP-TV-Z]{25}\Z")
 _TYPE = re.compile(r"[a-z_]+(\.[a-z_]+)?\Z")
@@ -59,7 +59,7 @@ def conditions_of(query: AuditQuery) -> Conditions:
     """Translate the filters; raise ``Rejected`` with everything that is wrong with them."""
     problems = [*_problems(query)]
     if problems:
-        raise Rejected(_REFUSED, problems=problems)
+        raise Rejected(REFUSED, problems=problems)
     return Conditions(
         terms=tuple(_terms(query)),
         words=_words(query.text),
@@ -79,7 +79,7 @@ def check_limit(limit: int) -> int:
     """Return the size of a page; raise ``Rejected`` if it is none."""
     if not 1 <= limit <= MAX_LIMIT:
         problem = Problem(f"must be between 1 and {MAX_LIMIT}", key="limit")
-        raise Rejected(_REFUSED, problems=[problem])
+        raise Rejected(REFUSED, problems=[problem])
     return limit
 
 
@@ -132,6 +132,8 @@ def _problems(query: AuditQuery) -> Iterator[Problem]:
     for key, instant in (("since", query.since), ("until", query.until)):
         if instant is not None and instant.tzinfo is None:
             yield Problem("must name its time zone, e.g. end with `Z`", key=key)
+    if query.since is not None and query.until is not None and query.since >= query.until:
+        yield Problem("must be after `since`", key="until")
     if query.text is not None:
         words = _words(query.text)
         if not words:

@@ -21,7 +21,7 @@ from projections.audit_marks import (
     united,
 )
 from projections.audit_query import Conditions
-from projections.audit_words import Step, with_words
+from projections.audit_words import Step, bits_with_words, with_words
 from projections.database import Database, Session
 from projections.views import Tables
 
@@ -92,6 +92,20 @@ class Search:
         for chunk in sorted(left, reverse=descending):
             positions = tuple(positions_in(chunk, left[chunk], descending=descending))
             yield Step(positions, positions[-1])
+
+    def bits(self, low: int, high: int) -> Iterator[tuple[dict[int, int], int]]:
+        """Yield what fulfils all conditions in a range, the newest first, as bits by chunk.
+
+        Each time with the position that is then reached; there must be words.
+        """
+        yield from bits_with_words(
+            self.database,
+            self.session,
+            self.tables,
+            self.conditions.words,
+            self.matches(low, high),
+            (low, high),
+        )
 
     def matches(self, low: int, high: int) -> dict[int, int]:
         """Return what the filters, words apart, leave of a range: bits by chunk, none empty."""

@@ -8,8 +8,10 @@ what one question to it can cost is known.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+
+import msgspec
 
 from app.domain.revisions import Position
 from projections.audit_marks import CHUNK, bits_between
@@ -100,6 +102,35 @@ def with_words(
             wanted.pass_by(reached)
 
 
+def bits_with_words(
+    database: Database,
+    session: Session,
+    tables: Tables,
+    words: Sequence[str],
+    left: dict[int, int],
+    bounds: tuple[int, int],
+) -> Iterator[tuple[dict[int, int], int]]:
+    """Yield what ``with_words`` finds, the newest first, for those who only count it.
+
+    That is bits by chunk, a partition at a time, each with the position that is then reached. The
+    positions come as one text: a row of the database for each would take three times as long.
+    """
+    parameter = database.word_query(words)
+    for partition in sorted({chunk // CHUNKS_OF_PARTITION for chunk in left}, reverse=True):
+        wanted = _Wanted(left, partition, bounds, descending=True)
+        if wanted.count <= _FEW:
+            steps = with_words(
+                database, session, tables, words, wanted.chunks, bounds, descending=True
+            )
+            found = [position for step in steps for position in step.positions]
+        else:
+            walk = database.word_walk(_table(tables, partition), descending=True)
+            sql = f"SELECT json_group_array(rowid) FROM ({walk})"  # noqa: S608 (a query of ours)
+            ((text,),) = session.rows(sql, parameter, *wanted.range(), PARTITION)
+            found = msgspec.json.decode(text)
+        yield wanted.among(found), wanted.end
+
+
 class _Wanted:
     """What is still to be examined of one partition, in the order of the walk."""
 
@@ -127,6 +158,14 @@ class _Wanted:
         chunk, offset = divmod(position, CHUNK)
         return bool(self.chunks.get(chunk, 0) >> offset & 1)
 
+    def among(self, positions: Sequence[int]) -> dict[int, int]:
+        """Return those of the positions that are wanted, as bits by chunk, none empty."""
+        bits_of = _bits_of_few if len(positions) <= _FEW else _bits_of_many
+        marked = bits_of(positions, self.chunks)
+        return {
+            chunk: both for chunk, bits in marked.items() if (both := bits & self.chunks[chunk])
+        }
+
     def pass_by(self, position: int) -> None:
         """Forget everything up to ``position``, itself included."""
         low, high = (0, position - 1) if self._descending else (position + 1, 2**63)
@@ -135,6 +174,32 @@ class _Wanted:
             for chunk, bits in self.chunks.items()
             if (inside := bits & bits_between(chunk, low, high))
         }
+
+
+def _bits_of_few(positions: Sequence[int], chunks: Iterable[int]) -> dict[int, int]:
+    bits = dict.fromkeys(chunks, 0)
+    for position in positions:
+        chunk, offset = divmod(position, CHUNK)
+        if chunk in bits:
+            bits[chunk] |= 1 << offset
+    return bits
+
+
+def _bits_of_many(positions: Sequence[int], chunks: Iterable[int]) -> dict[int, int]:
+    """Ask for each position of a chunk whether it is there: six times as fast as setting bits."""
+    is_there = frozenset(positions).__contains__
+    return {
+        chunk: int(
+            bytes(map(is_there, range((chunk + 1) * CHUNK - 1, chunk * CHUNK - 1, -1))).translate(
+                _DIGITS
+            ),
+            2,
+        )
+        for chunk in chunks
+    }
+
+
+_DIGITS = bytes.maketrans(b"\0\1", b"01")
 
 
 def _table(tables: Tables, partition: int) -> str:

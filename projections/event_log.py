@@ -10,7 +10,6 @@ from typing import Protocol
 
 import msgspec
 from eventsourcing.persistence import (
-    ApplicationRecorder,
     InterfaceError,
     Mapper,
     Notification,
@@ -87,10 +86,24 @@ def whole_before(recorded: Sequence[Recorded], position: Position) -> Sequence[R
     return before
 
 
-class StoredEventLog:
-    """The log read through the library's recorder and the event store's mapper."""
+class Notifications(Protocol):
+    """Stored events in their order: what is asked of the library's recorder."""
 
-    def __init__(self, recorder: ApplicationRecorder, mapper: Mapper[str]) -> None:
+    def select_notifications(
+        self, start: int | None, limit: int, *, inclusive_of_start: bool = True
+    ) -> Sequence[Notification]:
+        """Return up to ``limit`` events from ``start`` on."""
+        ...
+
+    def max_notification_id(self) -> int | None:
+        """Return the newest position; None for an empty log."""
+        ...
+
+
+class StoredEventLog:
+    """The log read through a recorder and the event store's mapper."""
+
+    def __init__(self, recorder: Notifications, mapper: Mapper[str]) -> None:
         self._recorder = recorder
         self._mapper = mapper
 

@@ -50,6 +50,11 @@ class FollowerState:
         return max(0, self.head - self.position)
 
     @property
+    def is_ahead(self) -> bool:
+        """Tell whether it has seen events that the log does not hold: somebody removed them."""
+        return self.position > self.head
+
+    @property
     def stopped_by_error(self) -> bool:
         return self.error is not None and not self.running
 
@@ -126,6 +131,9 @@ class Follower:
     def state(self) -> FollowerState:
         """Report position, lag and error; reads the head of the log, so call it from a thread."""
         running = self._thread is not None and self._thread.is_alive()
+        # A stored view may be reset; what waiters were told cannot be taken back.
+        stored = self._position or Position(0)  # read before the head, which may move
+        position = stored if self._on_drained is None else self.reached.position
         try:
             self._head = self._log.head()
             error = self._error
@@ -134,10 +142,7 @@ class Follower:
         return FollowerState(
             name=self.name,
             running=running,
-            # A stored view may be reset; what waiters were told cannot be taken back.
-            position=self._position or Position(0)
-            if self._on_drained is None
-            else self.reached.position,
+            position=position,
             head=self._head,
             error=None if error is None else str(error),
             failed_position=None if self._failed is None else self._failed.position,
@@ -162,6 +167,9 @@ class Follower:
                 self._settled.set()
                 if self._woken.wait(self._poll) and self._linger:
                     self._stopping.wait(self._linger)
+        except PoisonEvent as error:
+            self._error = error
+            _log.error("%s stopped at position %d: %s", self.name, self.reached.position, error)
         except Exception as error:  # noqa: BLE001 (a thread's last words must reach /readyz)
             self._error = error
             _log.exception("%s stopped at position %d.", self.name, self.reached.position)

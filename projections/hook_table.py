@@ -101,3 +101,6 @@ _STEPS: Mapping[str, Step] = {
     SyncRun.Created.TOPIC: _no_effect,
     SyncRun.Repeated.TOPIC: _no_effect,
 }
+
+TOPICS = frozenset(_STEPS)
+"""Every type of event that this version of the server understands."""

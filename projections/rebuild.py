@@ -109,7 +109,8 @@ class _Run:
     def _switched(self) -> bool:
         """Put all views to use, or none if one lacks events that arrived meanwhile."""
         with self._database.write() as session:
-            if not all(view.is_rebuilt(session, tables) for view, tables in self._built):
+            head = self._log.head()
+            if not all(view.is_rebuilt(session, tables, head) for view, tables in self._built):
                 return False
             for view, tables in self._built:
                 view.finish_rebuild(session, tables)

@@ -24,6 +24,7 @@ from projections.audit_query import (
 )
 from projections.audit_rows import AuditRows
 from projections.audit_search import Search
+from projections.audit_vocabulary import refuse_unheard_of
 from projections.audit_words import Words, drop_words, stored_words
 from projections.database import Session
 from projections.event_log import Recorded
@@ -116,7 +117,9 @@ class StoredAuditLog(StoredView):
         return Position(found[0][0]) if found else Position(0)
 
     def _search(self, session: Session, conditions: Conditions) -> Search:
-        return Search(self._database, session, self._tables(session), conditions)
+        tables = self._tables(session)
+        refuse_unheard_of(session, tables, conditions)
+        return Search(self._database, session, tables, conditions)
 
     def _rows(self, session: Session, positions: Sequence[int]) -> tuple[AuditRow, ...]:
         # Looked up one by one: whatever SQLite knows of its tables, there is no other way.

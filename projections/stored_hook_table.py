@@ -37,7 +37,7 @@ class StoredHookTable(StoredView):
         """Return everything, rows and position from one snapshot."""
         with self._database.read() as session:
             state = self._state(session)
-            return _load(session, self._tables(session), None, state.position)
+            return stored_table(session, self._tables(session), state.position)
 
     def nearest_snapshot(self, position: Position) -> ActiveTable:
         """Return the newest table kept at or before ``position``; the empty one if there is none.
@@ -87,6 +87,11 @@ class _Replay(Replay):
     def finish(self) -> Iterable[Write]:
         changed, self._changed = self._changed, Keys()
         return _saving(self._tables, self._table, changed)
+
+
+def stored_table(session: Session, tables: Tables, position: Position) -> ActiveTable:
+    """Load all rows of a generation, which is at ``position``."""
+    return _load(session, tables, None, position)
 
 
 def _saving(tables: Tables, table: ActiveTable, changed: Keys) -> list[Write]:

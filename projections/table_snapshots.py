@@ -138,6 +138,11 @@ def nearest(session: Session, tables: Tables, position: Position) -> ActiveTable
     )
 
 
+def kept_positions(session: Session, tables: Tables) -> list[Position]:
+    """Return where there are snapshots, in order."""
+    return [Position(kept) for (kept,) in session.rows(tables.sql(_KEPT))]
+
+
 def without_ciphertext(row: HookRow) -> HookRow:
     """Return the row with its secrets' names and versions only."""
     if not any(secret.ciphertext for secret in row.secrets.values()):
@@ -198,6 +203,7 @@ _LAST = "SELECT max(position) FROM {snapshots}"
 _HOOKS = "SELECT count(*) FROM {hooks}"
 _NEAREST = """
 SELECT position, content FROM {snapshots} WHERE position <= ? ORDER BY position DESC LIMIT 1"""
+_KEPT = "SELECT position FROM {snapshots} ORDER BY position"
 _INTO = "INSERT INTO {snapshots}"
 _INTO_SCRIPTS = "INSERT INTO {scripts}"
 _ONCE = "ON CONFLICT (digest) DO NOTHING"

@@ -125,10 +125,13 @@ class StoredView(ABC):
         self._building(session, tables)
         session.run(tables.sql(statement))
 
-    def is_rebuilt(self, session: Session, tables: Tables) -> bool:
-        """Tell whether a generation under construction lacks nothing; raise ``Conflict``."""
+    def is_rebuilt(self, session: Session, tables: Tables, head: Position) -> bool:
+        """Tell whether a generation under construction lacks nothing; raise ``Conflict``.
+
+        The one in use may be beyond ``head``, where the log ends: events were removed.
+        """
         state = self._building(session, tables)
-        return state.built >= state.position
+        return state.built >= min(state.position, head)
 
     def finish_rebuild(self, session: Session, tables: Tables) -> None:
         """Put a generation to use, and drop the one before."""

@@ -60,6 +60,7 @@ class ExecutionQuery:
     hook: str | None = None
     """ULID or name."""
     commit: str | None = None
+    """7 digits or more of its beginning."""
     kind: OutcomeKind | None = None
     invocation_id: str | None = None
     since: datetime | None = None
@@ -68,7 +69,7 @@ class ExecutionQuery:
     min_ms: float | None = None
     """Only those whose total took at least so long."""
     text: str | None = None
-    """A part of the error's sentence; the case of ASCII letters does not matter."""
+    """A part of the error's sentence; case does not matter."""
     unsuccessful: bool = False
     """Only those that did not succeed, however they ended."""
 
@@ -86,7 +87,7 @@ class LogQuery:
     hooks: tuple[str, ...] | None = None
     """Only lines of these; ULIDs."""
     text: str | None = None
-    """A part of the line; the case of ASCII letters does not matter."""
+    """A part of the line; case does not matter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,7 @@ class StatsQuery:
     hook: str | None = None
     """ULID or name."""
     commit: str | None = None
+    """7 digits or more of its beginning."""
 
 
 @dataclass(frozen=True, slots=True)

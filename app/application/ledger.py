@@ -16,7 +16,12 @@ from eventsourcing.application import (
     AggregateNotFoundError,
     Application,
 )
-from eventsourcing.persistence import IntegrityError, Recording
+from eventsourcing.persistence import (
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    Recording,
+)
 from eventsourcing.utils import Environment, EnvType
 
 from app.domain.aggregates import DomainEvent, Meta, Root, recorded_as
@@ -75,8 +80,14 @@ class Ledger(Application[str]):
 
         Returns the position of the last one, or the head if there was nothing to store. Raises the
         library's ``IntegrityError`` when an aggregate changed meanwhile; wrap it in ``attempt``.
+        Raises ``Transient`` when the store cannot be written, e.g. because the disk is full.
         """
-        recordings = self.save(*(a for a in aggregates if a.pending_events))
+        try:
+            recordings = self.save(*(a for a in aggregates if a.pending_events))
+        except (OperationalError, InterfaceError) as error:
+            raise Transient(
+                f"The ledger cannot be written now: {error}. Nothing was changed."
+            ) from error
         return Position(recordings[-1].notification.id) if recordings else self.head()
 
     def attempt(self, meta: Meta, command: Callable[[], R]) -> R:

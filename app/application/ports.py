@@ -98,6 +98,10 @@ class Runner(Protocol):
         """Run once; never raises for anything the hook or its worker does."""
         ...
 
+    def distrust(self, version: HookVersion, outcome: Outcome) -> None:
+        """Kill the worker that gave an answer which cannot be read, if it still runs."""
+        ...
+
     async def prepare(self, versions: Sequence[HookVersion]) -> None:
         """Keep workers warm for just these versions; others finish their calls and retire."""
         ...

@@ -23,6 +23,7 @@ import msgspec
 
 from app.bootstrap.ambient import utc_now
 from app.bootstrap.presence import alone
+from app.bootstrap.storage import ANSWERS
 from app.domain.errors import Problem, Rejected, Stalled
 from config.settings import Settings
 
@@ -118,10 +119,11 @@ def restore(settings: Settings, folder: Path, *, force: bool) -> Manifest:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with (folder / name).open("rb") as stored:
                 _write(path, stored)
+        # Answers tell of changes that the restored ledger may not have.
+        if LEDGER in places:
+            _set_aside(settings.data_dir / ANSWERS, suffix)
         for name, path in places.items():
-            for part in (path, _beside(path, "-wal", ""), _beside(path, "-shm", "")):
-                if part.exists():
-                    part.rename(_beside(part, suffix))
+            _set_aside(path, suffix)
             arrived[name].rename(path)
     return manifest
 
@@ -193,6 +195,12 @@ def _described(path: Path) -> CopiedFile:
 
 def _matches(path: Path, described: CopiedFile) -> bool:
     return path.is_file() and _described(path) == described
+
+
+def _set_aside(path: Path, suffix: str) -> None:
+    for part in (path, _beside(path, "-wal", ""), _beside(path, "-shm", "")):
+        if part.exists():
+            part.rename(_beside(part, suffix))
 
 
 def _beside(path: Path, suffix: str, dot: str = ".") -> Path:

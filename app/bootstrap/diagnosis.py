@@ -10,8 +10,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from app.application.syncing.status import Check
+from app.bootstrap.data_directory import prepare_data_directory
+from app.bootstrap.descriptors import enough_descriptors
 from app.bootstrap.repositories import source_settings
-from app.bootstrap.storage import open_vault, prepare_data_directory
+from app.bootstrap.storage import open_vault
 from app.bootstrap.tls import served_certificate
 from app.domain.errors import HookledgerError
 from app.runtime.doctor import probe
@@ -57,7 +59,7 @@ def diagnose(settings: Settings) -> Diagnosis:
     return Diagnosis(
         level=level_of(reports),
         can_serve=_confined(settings, reports) and all(check.ok for check in needed),
-        checks=(*layers, *needed),
+        checks=(*layers, *needed, enough_descriptors(settings)),
     )
 
 

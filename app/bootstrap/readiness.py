@@ -29,7 +29,10 @@ def _followers(engine: Engine) -> Iterator[Check]:
     for state in (storage.hooks.state(), *(follower.state() for follower in storage.followers)):
         yield Check(
             name=f"projection:{state.name}",
-            ok=state.running and state.error is None and state.lag <= MAX_LAG,
+            ok=state.running
+            and state.error is None
+            and state.lag <= MAX_LAG
+            and not state.is_ahead,
             detail=_told(state),
         )
 
@@ -42,6 +45,11 @@ def _told(state: FollowerState) -> str:
         )
     if state.error is not None:
         return state.error
+    if state.is_ahead:
+        return (
+            f"has seen event {state.position}, but the store ends at {state.head}: events were "
+            "removed. Run `hookledger audit verify`."
+        )
     return f"at position {state.position} of {state.head}, {state.lag} behind"
 
 

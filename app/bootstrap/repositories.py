@@ -19,6 +19,7 @@ from app.gitops.fetching import FetchLimits
 from app.gitops.formats.choice import FormatSettings
 from app.gitops.local_branch import LocalBranch
 from app.gitops.new_commits import Person
+from app.gitops.pushed_anchors import RemoteRef
 from app.gitops.remote import RemoteRepository
 from app.gitops.signatures.signing import SigningKey
 from app.gitops.source import LocalRepository, current_branch
@@ -26,6 +27,7 @@ from app.gitops.watcher import Watcher
 from app.gitops.write_back import Branch, WriteBack
 from config.settings import Settings
 from config.sources import SourceTable
+from config.tables import RemoteSettings
 
 Repository = LocalRepository | RemoteRepository
 
@@ -86,13 +88,7 @@ def open_repository(settings: Settings, source: SourceSettings) -> Repository:
         source.branch,
         source.path,
         _mirror_dir(settings, source),
-        Credentials(
-            token_file=remote.token_file,
-            user=remote.token_user,
-            ssh_key_file=remote.ssh_key_file,
-            known_hosts_file=remote.known_hosts_file,
-            ca_file=remote.ca_file,
-        ),
+        _credentials(remote),
         FetchLimits(remote.fetch_seconds, remote.max_megabytes),
         signatures=signatures,
         formats=formats,
@@ -138,6 +134,33 @@ def open_writer(
         Person(settings.committer_name, settings.committer_email),
         utc_now,
         sign=SigningKey.read(Path(key).expanduser()).sign if key else None,
+    )
+
+
+def anchor_refs(settings: Settings) -> dict[str, RemoteRef]:
+    """Return the refs elsewhere that checkpoints are pushed to, each repository's once, by source.
+
+    There are none without `anchor_ref`, and only such repositories that may be pushed to.
+    """
+    found: dict[str, RemoteRef] = {}
+    for source, table in settings.followed.items():
+        remote = table.remote
+        if settings.anchor_ref and is_remote(table.repo) and remote.push:
+            address = parse_address(table.repo, remote.protocols)
+            if all(address != known.address for known in found.values()):
+                limits = FetchLimits(remote.fetch_seconds, remote.max_megabytes)
+                credentials = _credentials(remote)
+                found[source] = RemoteRef(address, settings.anchor_ref, credentials, limits)
+    return found
+
+
+def _credentials(remote: RemoteSettings) -> Credentials:
+    return Credentials(
+        token_file=remote.token_file,
+        user=remote.token_user,
+        ssh_key_file=remote.ssh_key_file,
+        known_hosts_file=remote.known_hosts_file,
+        ca_file=remote.ca_file,
     )
 
 

@@ -13,6 +13,7 @@ import uvicorn
 
 from app.application.callers.manage_clients import Credentials, create_client, revoke_client
 from app.bootstrap.ambient import cli_meta, new_id
+from app.bootstrap.descriptors import raise_limit
 from app.bootstrap.listening import Server, bound_socket
 from app.bootstrap.orphans import sweep_orphans
 from app.bootstrap.people import login_link
@@ -34,6 +35,9 @@ _STOP_SECONDS = 10
 _SWITCH_SECONDS = 0.0005
 """How long a background thread (journal, projections) may hold up the event loop; Python's 5 ms
 would be the slowest answers."""
+_GARBAGE_THRESHOLDS = 10_000, 20, 20
+"""Cycles are rare here (records that wait for the journal are none, yet are counted), and Python's
+700 has the collector look for some several times between two batches of the journal."""
 
 Started = Callable[[str, Credentials | None, str | None], None]
 """Told the server's address, and the credentials and the login link that ``--quickstart`` made."""
@@ -46,6 +50,7 @@ async def serve_until_stopped(settings: Settings, *, quickstart: bool, started: 
     unless it takes long, since installing packages may.
     """
     set_up_logging(settings.log_level, settings.log_format)
+    raise_limit()
     sys.setswitchinterval(_SWITCH_SECONDS)
     certificate = served_certificate(settings)
     with bound_socket(settings) as listening:
@@ -95,6 +100,7 @@ async def _serve(
             )
             gc.collect()
             gc.freeze()  # what lives as long as the server need not be looked at again and again
+            gc.set_threshold(*_GARBAGE_THRESHOLDS)
             await server.serve([listening])
 
 

@@ -10,6 +10,7 @@ from importlib.metadata import version
 
 from prometheus_client import CollectorRegistry
 
+from app.application.callers.answer_once import AnswerOnce
 from app.application.history.hook_versions import versions_of
 from app.application.invoking.invoke import Invoker
 from app.application.invoking.run_draft import DraftRunner
@@ -24,12 +25,19 @@ from app.bootstrap.readiness import readiness
 from app.bootstrap.sources import SourceCollector
 from app.bootstrap.storage import (
     Storage,
+    open_answers,
     open_queue,
     open_signing_keys,
 )
 from app.bootstrap.tokens import token_desk, token_issuer, trusted_issuers
 from app.bootstrap.transparency import keep_signing, open_prover, open_verifications
-from app.bootstrap.upkeep import first_sync, keep_packages, keep_warm, wait_to_serve
+from app.bootstrap.upkeep import (
+    first_sync,
+    keep_packages,
+    keep_warm,
+    remove_leftovers,
+    wait_to_serve,
+)
 from app.queue.consumer import Consumer
 from app.queue.schedules import exponential
 from app.web.protocol.rate_limits import Rate, RateLimits, limits_of
@@ -47,6 +55,7 @@ async def open_services(storage: Storage) -> AsyncIterator[WebServices]:
         open_queue(settings, storage.vault) as queue,
         open_signing_keys(settings, storage.vault) as signing,
         open_sign_in(settings) as sign_in,
+        open_answers(settings, storage.vault) as answers,
         open_prover(storage) as prover,
         open_verifications(settings) as verifications,
         contextlib.ExitStack() as opened,
@@ -88,6 +97,7 @@ async def open_services(storage: Storage) -> AsyncIterator[WebServices]:
                 schedule=exponential(attempts=settings.queue_attempts),
             )
             trusted = trusted_issuers(settings)
+            leftovers = tasks.create_task(remove_leftovers(storage), name="old-tables")
             running = [
                 keeping,
                 tasks.create_task(trusted.run(), name="issuer-keys"),
@@ -120,6 +130,7 @@ async def open_services(storage: Storage) -> AsyncIterator[WebServices]:
                     vault=storage.vault,
                     new_id=new_id,
                 ),
+                once=AnswerOnce(answers),
                 audit=storage.audit,
                 past=storage.past,
                 prover=prover,
@@ -146,7 +157,7 @@ async def open_services(storage: Storage) -> AsyncIterator[WebServices]:
                     lambda source: sources.one(source).watcher.hint(),
                 ),
             )
-            for task in (*running, *starting):
+            for task in (*running, *starting, leftovers):
                 task.cancel()
 
 

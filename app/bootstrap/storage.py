@@ -7,17 +7,17 @@ and the followers' positions keep several processes from getting into each other
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from app.answers.sqlite import SqliteAnswers
 from app.application.history.time_travel import TimeTravel
 from app.application.ledger import Ledger
 from app.application.ports import AuditLog
 from app.bootstrap.ambient import utc_now
-from app.domain.errors import Stalled
+from app.bootstrap.data_directory import prepare_data_directory, require_ledger
 from app.domain.revisions import Position
 from app.eventstore.sqlite import CommitWatch, sqlite_environment
 from app.journal.reader import Reader
@@ -42,6 +42,7 @@ from projections.table_history import TableHistory
 from projections.transparency import StoredTransparencyLog
 
 CATCH_UP_SECONDS = 60.0
+ANSWERS = "answers.db"
 STORED_LINGER = 0.002
 """Seconds the stored views wait, so that the table in memory, which calls wait for, is first."""
 
@@ -120,6 +121,14 @@ def open_storage(settings: Settings | None = None) -> Iterator[Storage]:
 
 
 @contextlib.contextmanager
+def open_existing_storage() -> Iterator[Storage]:
+    """Open what a server has begun; where there is nothing, raise ``NotFound`` and make nothing."""
+    require_ledger(settings := load_settings())
+    with open_storage(settings) as storage:
+        yield storage
+
+
+@contextlib.contextmanager
 def open_vault(settings: Settings | None = None) -> Iterator[SealingVault]:
     """Open the vault alone."""
     settings = settings or load_settings()
@@ -180,7 +189,7 @@ def open_journal(
 @contextlib.contextmanager
 def open_journal_reader() -> Iterator[Reader]:
     """Open the journal for queries only, beside the server that writes it."""
-    settings = load_settings()
+    require_ledger(settings := load_settings())
     if not _journal_file(settings).exists():
         with open_journal(settings):
             pass
@@ -209,25 +218,20 @@ def open_sessions(settings: Settings | None = None) -> Iterator[SqliteSessions]:
         yield sessions
 
 
+@contextlib.contextmanager
+def open_answers(settings: Settings, vault: SealingVault) -> Iterator[SqliteAnswers]:
+    """Open the answers to requests that may be repeated; ``vault`` encrypts them."""
+    answers = SqliteAnswers(settings.data_dir / ANSWERS, vault, utc_now)
+    with contextlib.closing(answers):
+        yield answers
+
+
 def rebuild_projections(storage: Storage, tell: Callable[[Progress], None]) -> Position:
     """Replay every event into fresh tables of all views; return the position reached."""
     views = (storage.stored_hooks, storage.stored_audit, storage.transparency)
     for progress in rebuild(views, storage.log):
         tell(progress)
     return storage.stored_audit.position()
-
-
-def prepare_data_directory(settings: Settings) -> None:
-    """Make the data directory, readable by its owner only; raise ``Stalled`` if that fails."""
-    for folder in {settings.data_dir, settings.database.parent}:
-        try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise Stalled(
-                f"The data directory {folder} cannot be made: {error.strerror}."
-            ) from error
-        if not os.access(folder, os.W_OK):
-            raise Stalled(f"The data directory {folder} is not writable for this user.")
 
 
 def _journal_file(settings: Settings) -> Path:

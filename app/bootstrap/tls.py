@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from app.bootstrap.ambient import utc_now
-from app.bootstrap.storage import prepare_data_directory
+from app.bootstrap.data_directory import prepare_data_directory
 from app.domain.errors import Stalled
 from app.vault.local_authority import LocalCertificates, ensure_local_certificates
 from config.settings import Settings

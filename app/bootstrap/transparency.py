@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import quote
@@ -17,25 +19,34 @@ from app.application.history.verify_history import (
     FoundCheckpoint,
     Progress,
     Report,
+    Verdict,
     verify_history,
 )
 from app.application.syncing.status import Check
 from app.bootstrap.ambient import utc_now
+from app.bootstrap.repositories import anchor_refs
 from app.bootstrap.storage import Storage
+from app.bootstrap.witnesses import lost_events
 from app.domain.checkpoints import (
     VerifierKey,
     opened_checkpoint,
+    parse_checkpoint,
+    parse_note,
     parse_verifier_key,
 )
 from app.domain.errors import HookledgerError, Rejected, Stalled
+from app.eventstore.mapper import EventMapper
 from app.eventstore.raw_events import RawEvents
 from app.gitops.addresses import is_remote, local_path
 from app.gitops.anchors import RefAnchor, anchored_notes
+from app.gitops.pushed_anchors import PushedAnchor, fetched_notes
 from app.vault.checkpoint_book import SigningBook, read_book
 from app.vault.checkpoint_file import CheckpointFile, read_checkpoint_file
 from app.vault.note_signatures import verify as verify_signature
 from app.vault.sealing import SealingVault
 from config.settings import Settings
+from projections.event_log import StoredEventLog
+from projections.table_check import check_tables
 from projections.transparency_reader import open_stored_tree
 
 _log = logging.getLogger("hookledger.transparency")
@@ -53,23 +64,37 @@ def open_book(settings: Settings, vault: SealingVault) -> Iterator[SigningBook]:
 def open_prover(storage: Storage) -> Iterator[HistoryProver]:
     """Open what signs and proves, over an open storage."""
     settings = storage.settings
-    with open_book(settings, storage.vault) as book:
-        yield HistoryProver(
-            storage.transparency, book, RawEvents(settings.database), anchors(settings)
-        )
+    here, elsewhere = anchors(settings)
+    with contextlib.ExitStack() as opened:
+        book = opened.enter_context(open_book(settings, storage.vault))
+        for each in elsewhere:
+            opened.callback(each.close)
+        events, ref = RawEvents(settings.database), settings.anchor_ref
+        local = _local_repositories(settings) if ref else ()
+        lost = lost_events(events, book.verifier_keys(), anchor_file(settings), local, ref)
+
+        def late() -> str | None:
+            problems = (lost, *(each.problem for each in elsewhere))
+            return " ".join(filter(None, problems)) or None
+
+        yield HistoryProver(storage.transparency, book, events, (*here, *elsewhere), late)
 
 
-def anchors(settings: Settings) -> tuple[Anchor, ...]:
-    """Return where checkpoints are put besides the book."""
-    file = CheckpointFile(anchor_file(settings))
-    if not settings.anchor_ref:
-        return (file,)
-    local = _local_repositories(settings)
-    if not local:
+def anchors(settings: Settings) -> tuple[tuple[Anchor, ...], tuple[PushedAnchor, ...]]:
+    """Return where checkpoints are put besides the book: on this machine, and elsewhere."""
+    file, ref = CheckpointFile(anchor_file(settings)), settings.anchor_ref
+    if not ref:
+        return (file,), ()
+    local, remote = _local_repositories(settings), anchor_refs(settings)
+    if not local and not remote:
         raise Stalled(
-            "`anchor_ref` needs a local repository; unset it, or anchor by the file alone."
+            "`anchor_ref` needs a repository that the server may write: a local one, or "
+            "`remote.push = true`. Unset it to anchor by the file alone."
         )
-    return (file, *(RefAnchor(each, settings.anchor_ref, utc_now) for each in local))
+    return (file, *(RefAnchor(each, ref, utc_now) for each in local)), tuple(
+        PushedAnchor(each, settings.data_dir / "anchors" / source, utc_now)
+        for source, each in remote.items()
+    )
 
 
 def origin(settings: Settings) -> str:
@@ -121,30 +146,42 @@ def verify_installation(
     files: Sequence[Path] = (),
     keys: Sequence[str] = (),
     progress: Progress = lambda _: None,
+    tables: Progress | None = None,
 ) -> Verification:
     """Compare the database's events with its tree and all checkpoints; changes no file.
 
     ``files`` are further files of notes; ``keys`` (as ``name+hash+base64``) are trusted in place of
-    those in the book. Raises ``Rejected`` for a malformed key, ``Stalled`` if files cannot be read.
+    those in the book. With ``tables``, which is told the progress of this part, what people read
+    and the server runs is compared with the events as well. Raises ``Rejected`` for a malformed
+    key, ``Stalled`` if files cannot be read.
     """
     # Read before the tree, and that before the events: what is compared later may only be more.
     book = read_book(book_file(settings))
     trusted = tuple(map(parse_verifier_key, keys)) or book.keys
-    sources = [("stored", book.notes)]
-    if anchor_file(settings).exists():
-        sources.append(
-            (str(anchor_file(settings)), tuple(read_checkpoint_file(anchor_file(settings))))
-        )
+    file = anchor_file(settings)
+    in_file = tuple(read_checkpoint_file(file)) if file.exists() else ()
+    sources = [("stored", book.notes), (str(file), in_file)]
     local = _local_repositories(settings) if settings.anchor_ref else ()
     for each in local:
         where = settings.anchor_ref if len(local) == 1 else f"{settings.anchor_ref} of {each}"
         sources.append((where, tuple(anchored_notes(each, settings.anchor_ref))))
-    sources += [(str(file), tuple(read_checkpoint_file(file))) for file in files]
-    found, refused = _opened(sources, trusted)
+    unread = []
+    for remote in anchor_refs(settings).values():
+        try:
+            sources.append((str(remote), tuple(fetched_notes(remote))))
+        except HookledgerError as error:
+            unread.append(f"The checkpoints at {remote} were not compared: {error}")
+    anchored = sources[1:]
+    sources += [(str(file), _given(file)) for file in files]
+    found, refused, others = _opened(sources, trusted, given=len(files))
     events = RawEvents(settings.database)
     with open_stored_tree(settings.database) as tree:
         report = verify_history(events.blocks(), tree, found, progress)
-    return Verification(report, tuple(refused), tuple(_warnings(events, found, report)))
+    if tables is not None and report.verdict is Verdict.INTACT:
+        report = _with_tables(report, settings, tables)
+    behind = _behind(anchored, book.notes, found)
+    warnings = (*_warnings(events, found, report), *behind, *unread, *others)
+    return Verification(report, tuple(refused), warnings)
 
 
 @contextlib.contextmanager
@@ -169,29 +206,80 @@ def verify_bundle(bundle: Path, keys: Sequence[str] = ()) -> CheckedEvidence:
         return check_evidence(lines, trusted, verify_signature)
 
 
+def _with_tables(report: Report, settings: Settings, progress: Progress) -> Report:
+    log = StoredEventLog(RawEvents(settings.database), EventMapper())
+    found = check_tables(settings.database, log, progress)
+    if not found:
+        return report
+    remedy = "The events are intact, what is made of them is not. Run `hookledger rebuild`."
+    return dataclasses.replace(report, verdict=Verdict.DAMAGED, messages=(*found, remedy))
+
+
 def _local_repositories(settings: Settings) -> list[Path]:
     """Return the followed repositories that are here, each once."""
     repos = [table.repo for table in settings.followed.values()]
     return list(dict.fromkeys(local_path(each).resolve() for each in repos if not is_remote(each)))
 
 
+def _given(file: Path) -> tuple[str, ...]:
+    notes = tuple(read_checkpoint_file(file))
+    if not notes:
+        raise Rejected(f"{file} holds no checkpoint to compare with.")
+    return notes
+
+
+def _behind(
+    anchored: Sequence[tuple[str, Sequence[str]]],
+    stored: Sequence[str],
+    found: Sequence[FoundCheckpoint],
+) -> Iterator[str]:
+    """Tell of places outside that lack what is stored, as they do when somebody cut them short."""
+    sizes = {each.signed.note: each.size for each in found}
+    newest = max((sizes.get(note, 0) for note in stored), default=0)
+    for where, notes in anchored:
+        size = max((sizes.get(note, 0) for note in notes), default=0)
+        if size < newest:
+            ends = f"ends with the one of {size} events" if size else "holds none"
+            yield (
+                f"Of the checkpoints, {where} {ends}, and there is one of {newest}: the newest "
+                "could not be written there, or somebody cut it short."
+            )
+
+
 def _opened(
-    sources: Sequence[tuple[str, Sequence[str]]], keys: tuple[VerifierKey, ...]
-) -> tuple[list[FoundCheckpoint], list[str]]:
-    found, refused = [], []
+    sources: Sequence[tuple[str, Sequence[str]]], keys: tuple[VerifierKey, ...], *, given: int
+) -> tuple[list[FoundCheckpoint], list[str], list[str]]:
+    """Return what keys of ours signed, what they should have, and what is of other logs.
+
+    Others may put theirs at the same anchor; the last ``given`` sources must hold none.
+    """
+    found, refused, others = [], Counter[str](), Counter[str]()
+    names = {key.name for key in keys}
     seen: set[str] = set()
-    for where, notes in sources:
+    for number, (where, notes) in enumerate(sources):
+        shared = number < len(sources) - given
         for note in notes:
             if note in seen:
                 continue
-            seen.add(note)
             try:
+                origin = parse_checkpoint(parse_note(note).text).origin
+                if shared and origin not in names:
+                    others[f"{where}: checkpoints of the log `{origin}` were not compared"] += 1
+                    continue
+                seen.add(note)
                 signed = opened_checkpoint(note, keys, verify_signature)
             except Rejected as error:
-                refused.append(f"{where}: {error}")
+                refused[f"{where}: {error}"] += 1
             else:
                 found.append(FoundCheckpoint(where, signed))
-    return found, refused
+    return found, _counted(refused), _counted(others)
+
+
+def _counted(sentences: Counter[str]) -> list[str]:
+    return [
+        sentence if number == 1 else f"{sentence} ({number} of them)"
+        for sentence, number in sentences.items()
+    ]
 
 
 def _warnings(events: RawEvents, found: Sequence[FoundCheckpoint], report: Report) -> Iterator[str]:

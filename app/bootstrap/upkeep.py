@@ -17,6 +17,7 @@ from app.bootstrap.storage import (
     Storage,
 )
 from app.domain.errors import HookledgerError
+from projections.old_layouts import remove_old_layouts
 
 _log = logging.getLogger("hookledger.server")
 
@@ -57,6 +58,17 @@ def keep_packages(
         restored=invoker.warm,
         looked=looked,
     )
+
+
+async def remove_leftovers(storage: Storage) -> None:
+    """Remove what views of older layouts left, a little at a time; the next start goes on."""
+    views = (storage.stored_hooks, storage.stored_audit, storage.transparency)
+    steps = remove_old_layouts(storage.stored_audit.database, views)
+    try:
+        while (pause := await asyncio.to_thread(next, steps, None)) is not None:  # noqa: ASYNC110 (others get time)
+            await asyncio.sleep(pause)
+    except HookledgerError as error:
+        _log.warning("old_tables_stay", extra={"reason": str(error)})
 
 
 async def keep_warm(storage: Storage, invoker: Invoker) -> None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import enum
-from datetime import datetime
 from typing import Annotated, cast, get_args
 
 import typer
 
 from app.application.journal_views import AccessKind, AccessQuery
 from app.bootstrap.storage import open_journal_reader
+from app.cli.durations import Since, Until
 from app.cli.output import JsonFlag, moment, print_json, print_table
-from app.cli.pages import aware, take
+from app.cli.pages import take
 from app.web.admission.access import access_members
 
 Kind = enum.StrEnum("Kind", {kind.upper(): kind for kind in get_args(AccessKind)})  # type: ignore[misc]
@@ -23,8 +23,8 @@ def access(
     client: Annotated[str | None, typer.Option(help="Id of a client.")] = None,
     address: Annotated[str | None, typer.Option(help="Where it came from.")] = None,
     subject: Annotated[str | None, typer.Option(help="What was seen, e.g. `hook:ID`.")] = None,
-    since: Annotated[datetime | None, typer.Option(help="Not before this time.")] = None,
-    until: Annotated[datetime | None, typer.Option(help="Before this time.")] = None,
+    since: Since = None,
+    until: Until = None,
     limit: Annotated[int, typer.Option(min=1, help="Most entries to print.")] = 50,
     as_json: JsonFlag = False,
 ) -> None:
@@ -34,8 +34,8 @@ def access(
         client=client,
         address=address,
         subject=subject,
-        since=aware(since),
-        until=aware(until),
+        since=since,
+        until=until,
     )
     with open_journal_reader() as journal:
         found = list(take(lambda cursor, size: journal.accesses(query, cursor, size), limit))

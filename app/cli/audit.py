@@ -15,11 +15,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 from app.application.history.evidence import WITHHELD
 from app.application.ports import AuditLog
 from app.application.views import AuditQuery, AuditRow, CountBy
-from app.bootstrap.storage import open_storage
+from app.bootstrap.storage import open_existing_storage
 from app.cli import audit_proof
 from app.cli.audit_filters import filtered
 from app.cli.output import JsonFlag, errors, moment, print_json, print_json_line, print_table, short
-from app.domain.errors import Rejected, Stalled
+from app.cli.whole_files import whole_file
+from app.domain.errors import Rejected
 from app.web.history.audit_export import STYLES, exported
 from app.web.history.audit_log import counts_members
 from app.web.history.events import AUDIT_COLUMNS, event_members
@@ -66,7 +67,7 @@ def query(
     style: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.TABLE,
 ) -> None:
     """Print events, newest first; filters are combined."""
-    with open_storage() as storage:
+    with open_existing_storage() as storage:
         events = _take(storage.audit, wanted, limit, ascending=oldest_first)
         if style is Format.NDJSON:
             for event in events:
@@ -114,7 +115,7 @@ def export(
         return
     columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with (
-        open_storage() as storage,
+        open_existing_storage() as storage,
         Progress(*columns, console=errors, transient=True) as progress,
         _written(file) as written,
     ):
@@ -142,7 +143,7 @@ def counts(
     as_json: JsonFlag = False,
 ) -> None:
     """Count events by type or by day; filters are combined."""
-    with open_storage() as storage:
+    with open_existing_storage() as storage:
         found = storage.audit.counts(wanted, by=by)
     if as_json:
         print_json(counts_members(found, by))
@@ -197,17 +198,10 @@ def _take(
 
 @contextlib.contextmanager
 def _written(file: Path | None) -> Iterator[BinaryIO]:
-    """Open a file that takes its place once it is whole; raise ``Stalled`` if that fails."""
+    """Open a file that takes its place once it is whole, or standard output."""
     if file is None:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    partial = file.with_name(f"{file.name}.partial")
-    try:
-        with partial.open("wb") as written:
-            yield written
-        partial.replace(file)
-    except OSError as error:
-        raise Stalled(f"{file} cannot be written: {error.strerror}.") from error
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole_file(file, replacing=True) as written:
+        yield written

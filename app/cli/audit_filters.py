@@ -5,14 +5,14 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 
 from app.application.views import AuditQuery
+from app.cli.durations import Since, Until
 
-_TEXT, _TIME, _POSITION = str | None, datetime | None, int | None
+_TEXT, _POSITION = str | None, int | None
 
 _FILTERS: dict[str, Any] = {
     "actor": Annotated[_TEXT, typer.Option(help="Who did it, e.g. `source:default`.")],
@@ -28,8 +28,8 @@ _FILTERS: dict[str, Any] = {
         _TEXT, typer.Option(help="Who verifiably signed the commit: principal or fingerprint.")
     ],
     "correlation": Annotated[_TEXT, typer.Option(help="Correlation id of a request or sync.")],
-    "since": Annotated[_TIME, typer.Option(help="Not before this time.")],
-    "until": Annotated[_TIME, typer.Option(help="Before this time.")],
+    "since": Since,
+    "until": Until,
     "from_position": Annotated[_POSITION, typer.Option(min=0, help="Not before this position.")],
     "to_position": Annotated[_POSITION, typer.Option(min=0, help="Not after this position.")],
     "text": Annotated[_TEXT, typer.Option(help="Words that all occur.")],
@@ -42,7 +42,7 @@ def filtered(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def run(**values: Any) -> None:
-        filters = {name: _aware(values.pop(name)) for name in _FILTERS}
+        filters = {name: values.pop(name) for name in _FILTERS}
         command(wanted=AuditQuery(**filters), **values)
 
     own = inspect.signature(command, eval_str=True).parameters
@@ -59,8 +59,3 @@ def filtered(command: Callable[..., None]) -> Callable[..., None]:
     )
     run.__annotations__ = {name: option.annotation for name, option in options.items()}
     return run
-
-
-def _aware(value: Any) -> Any:
-    """Take a time without a zone as the reader's own."""
-    return value.astimezone(UTC) if isinstance(value, datetime) else value

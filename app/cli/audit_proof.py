@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import enum
-import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -13,8 +11,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 
 from app.application.history.evidence import evidence
 from app.application.history.verifications import Verification
-from app.application.views import AuditQuery
-from app.bootstrap.storage import open_storage
+from app.application.views import AuditQuery, CountBy
+from app.bootstrap.storage import open_existing_storage
 from app.bootstrap.transparency import (
     event_count,
     open_prover,
@@ -22,6 +20,7 @@ from app.bootstrap.transparency import (
 )
 from app.bootstrap.transparency import verify_bundle as check_bundle
 from app.cli.output import JsonFlag, console, errors, print_json
+from app.cli.whole_files import whole_file
 from app.domain.errors import Rejected
 from config.settings import load_settings
 
@@ -53,19 +52,33 @@ def verify(
         ),
     ] = None,
     key: KeyOption = None,
+    with_tables: Annotated[
+        bool,
+        typer.Option(
+            "--tables", help="Also make the tables anew and compare them; several times as long."
+        ),
+    ] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Read every stored event and compare it with the Merkle tree and all signed checkpoints.
 
-    Needs no server, changes nothing, and may run beside one. Exit code 0: all agree. 3: events were
-    changed, removed, put in or moved, or a checkpoint was forged. 4: the events are as signed, but
-    the tree made of them is damaged. 1: it could not be found out.
+    With --tables the audit log and the tables of hooks, present and past, are made anew from the
+    events and compared as well: what people read and the server runs. Needs no server, changes
+    nothing, and may run beside one. Exit code 0: all agree. 3: events were changed, removed, put
+    in or moved, or a checkpoint was forged. 4: the events are as signed, but what is made of
+    them, tree or tables, is not. 1: it could not be found out.
     """
     settings = load_settings()
     with Progress(*_COLUMNS, console=errors, transient=True) as progress:
-        bar = progress.add_task("Verifying events", total=event_count(settings))
+        total = event_count(settings)
+        events = progress.add_task("Verifying events", total=total)
+        tables = progress.add_task("Comparing tables", total=total, visible=with_tables)
         found = verify_installation(
-            settings, checkpoint or (), key or (), lambda done: progress.update(bar, completed=done)
+            settings,
+            checkpoint or (),
+            key or (),
+            lambda done: progress.update(events, completed=done),
+            (lambda done: progress.update(tables, completed=done)) if with_tables else None,
         )
     if as_json:
         print_json(_members(found))
@@ -81,11 +94,13 @@ def write_evidence(output: Path, query: AuditQuery, *, sensitive: bool) -> None:
     content unless ``sensitive``. Raises ``Rejected`` when the file exists.
     """
     with (
-        open_storage() as storage,
+        whole_file(output, replacing=False) as written,
+        open_existing_storage() as storage,
         open_prover(storage) as prover,
-        Progress("{task.description}", MofNCompleteColumn(), console=errors) as progress,
+        Progress(*_COLUMNS, console=errors, transient=True) as progress,
     ):
-        bar = progress.add_task("Exporting events", total=None)
+        total = sum(storage.audit.counts(query, by=CountBy.TYPE).counts.values())
+        bar = progress.add_task("Exporting events", total=total)
         pieces = evidence(
             prover,
             storage.audit,
@@ -93,7 +108,8 @@ def write_evidence(output: Path, query: AuditQuery, *, sensitive: bool) -> None:
             withhold=not sensitive,
             progress=lambda done: progress.update(bar, completed=done),
         )
-        _write_new(output, lambda write: [write(piece) for piece in pieces])
+        for piece in pieces:
+            written.write(piece)
     console.print(f"Evidence is in {output}.", markup=False, soft_wrap=True)
 
 
@@ -127,20 +143,6 @@ def verify_bundle(
             markup=False,
             soft_wrap=True,
         )
-
-
-def _write_new(output: Path, fill: Callable[[Callable[[bytes], object]], object]) -> None:
-    """Write a file whole or not at all."""
-    partial = output.with_name(f"{output.name}.partial")
-    try:
-        with partial.open("xb") as file:
-            fill(file.write)
-        os.link(partial, output)
-    except FileExistsError as error:
-        there = error.filename2 or error.filename
-        raise Rejected(f"{there} exists already; nothing was written.") from None
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _exit_code(found: Verification) -> ExitCode:

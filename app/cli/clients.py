@@ -9,7 +9,7 @@ import typer
 
 from app.application.callers.manage_clients import create_client, revoke_client
 from app.bootstrap.ambient import cli_meta, new_id
-from app.bootstrap.storage import open_storage
+from app.bootstrap.storage import open_existing_storage, open_storage
 from app.cli.output import JsonFlag, console, moment, print_json, print_table
 from app.domain.clients import SCOPES
 
@@ -68,7 +68,7 @@ def _pairs(given: list[str]) -> dict[str, str]:
 @group.command("list")
 def list_clients(*, as_json: JsonFlag = False) -> None:
     """List clients with their scopes."""
-    with open_storage() as storage:
+    with open_existing_storage() as storage:
         rows = sorted(storage.hooks.table.clients.values(), key=lambda row: row.created_at)
     if as_json:
         print_json(
@@ -101,6 +101,6 @@ def revoke(
     reason: Annotated[str, typer.Option("--reason", "-r", help="Why; stored.")] = "",
 ) -> None:
     """Make a client's credentials worthless at once."""
-    with open_storage() as storage:
+    with open_existing_storage() as storage:
         position = revoke_client(storage.ledger, client_id, cli_meta(reason))
     console.print(f"Client `{client_id}` is revoked (position {position}).", markup=False)

@@ -8,7 +8,8 @@ import typer
 from rich.text import Text
 
 from app.application.history.table_diff import FieldChange, HookDiff, RowDiff, diff_tables
-from app.bootstrap.storage import open_storage
+from app.bootstrap.storage import open_existing_storage
+from app.cli.durations import moment_text
 from app.cli.output import JsonFlag, console, print_json, printable
 from app.web.history.time_travel import diff_members
 
@@ -18,10 +19,15 @@ _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 def diff(
     start: Annotated[
         str,
-        typer.Argument(metavar="FROM", help="A position, a time (RFC 3339) or a commit."),
+        typer.Argument(
+            metavar="FROM",
+            parser=moment_text,
+            help="A position, a time (also 2h: so long ago) or a commit.",
+        ),
     ],
     end: Annotated[
-        str | None, typer.Argument(metavar="TO", help="Written alike; now if not given.")
+        str | None,
+        typer.Argument(metavar="TO", parser=moment_text, help="Written alike; now if not given."),
     ] = None,
     *,
     as_json: JsonFlag = False,
@@ -30,7 +36,7 @@ def diff(
 
     Of secrets only versions are compared; nobody can read their values.
     """
-    with open_storage() as storage:
+    with open_existing_storage() as storage:
         past = storage.past
         before = past.as_of(start, key="FROM")
         after = past.newest() if end is None else past.as_of(end, key="TO")

@@ -6,13 +6,14 @@ from typing import Annotated
 
 import typer
 
+from app.application.invoking.contracts import contract_in
 from app.application.managing.manage_hooks import disable_hook, enable_hook, find_hook
-from app.application.views import AuditQuery
+from app.application.views import ActiveTable, AuditQuery
 from app.bootstrap.ambient import cli_meta
-from app.bootstrap.storage import open_storage
+from app.bootstrap.storage import open_existing_storage
 from app.cli import edit
 from app.cli.audit import print_events
-from app.cli.durations import UntilOption, moment_of
+from app.cli.durations import UntilOption, moment_of, moment_text
 from app.cli.output import JsonFlag, console, moment, print_json, print_table, short
 from app.domain.errors import NotFound
 from app.web.triggers.hooks import hook_in, hook_members
@@ -22,7 +23,11 @@ group = typer.Typer(help="List, show, edit, enable and disable hooks.", no_args_
 Hook = Annotated[str, typer.Argument(help="Name or id of a hook.")]
 AsOf = Annotated[
     str | None,
-    typer.Option(help="As it was then: a position, a time (RFC 3339) or a commit."),
+    typer.Option(
+        parser=moment_text,
+        metavar="MOMENT",
+        help="As it was then: a position, a time (also 2h: so long ago) or a commit.",
+    ),
 ]
 Reason = Annotated[str, typer.Option("--reason", "-r", help="Why; stored with the event.")]
 
@@ -41,8 +46,10 @@ def list_hooks(
     as_json: JsonFlag = False,
 ) -> None:
     """List hooks: which are enabled, and which commit produced each."""
-    with open_storage() as storage:
+    with open_existing_storage() as storage:
         table = storage.hooks.table if as_of is None else storage.past.as_of(as_of, key="--as-of")
+        if trigger is not None:
+            contract_in(table, trigger)
         rows = [
             row
             for row in sorted(table.hooks.values(), key=lambda r: (r.trigger, r.name))
@@ -66,16 +73,22 @@ def list_hooks(
             )
             for row in rows
         ],
-        empty=f"There were no hooks at position {table.position}."
-        if as_of is not None
-        else "No hooks. Commit one to the followed repository, then run `hookledger sync --once`.",
+        empty=_none(table, as_of=as_of, filtered=trigger is not None or enabled is not None),
     )
+
+
+def _none(table: ActiveTable, *, as_of: str | None, filtered: bool) -> str:
+    if filtered and table.hooks:
+        return "No hook matches."
+    if as_of is not None:
+        return f"There were no hooks at position {table.position}."
+    return "No hooks. Commit one to the followed repository, then run `hookledger sync --once`."
 
 
 @group.command()
 def show(hook: Hook, *, as_of: AsOf = None, as_json: JsonFlag = False) -> None:
     """Show one hook with its script; secrets by name only."""
-    with open_storage() as storage:
+    with open_existing_storage() as storage:
         if as_of is None:
             row = find_hook(storage.hooks, hook)
         else:
@@ -96,7 +109,7 @@ def history(
     as_json: JsonFlag = False,
 ) -> None:
     """Show what happened to a hook, newest first; a deleted one by its id or a name it had."""
-    with open_storage() as storage:
+    with open_existing_storage() as storage:
         known = storage.hooks.table.find_hook(hook)
         query = AuditQuery(hook=known.id if known is not None else hook)
         page = storage.audit.query(query, cursor=None, limit=limit)
@@ -108,7 +121,7 @@ def history(
 @group.command()
 def enable(hook: Hook, reason: Reason = "") -> None:
     """Enable a hook again that was disabled by hand, in place of the one that is enabled now."""
-    with open_storage() as storage:
+    with open_existing_storage() as storage:
         row = find_hook(storage.hooks, hook)
         position = enable_hook(storage.ledger, row.id, cli_meta(reason))
     console.print(f"`{row.name}` is enabled (position {position}).", markup=False)
@@ -122,7 +135,7 @@ def disable(hook: Hook, reason: Reason = "", until: UntilOption = None) -> None:
     enable`. What ends by time is seen to by a running server.
     """
     end = moment_of(until)
-    with open_storage() as storage:
+    with open_existing_storage() as storage:
         row = find_hook(storage.hooks, hook)
         position = disable_hook(storage.ledger, row.id, cli_meta(reason), end)
     console.print(f"`{row.name}` is disabled (position {position}).", markup=False)

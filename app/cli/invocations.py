@@ -13,6 +13,7 @@ from app.application.journal_views import ExecutionQuery, LogQuery, StatsQuery
 from app.bootstrap.ambient import utc_now
 from app.bootstrap.storage import open_journal_reader
 from app.cli.connection import TokenOption, UrlOption, post
+from app.cli.durations import Since, Until, past_option
 from app.cli.logs import print_line
 from app.cli.output import (
     JsonFlag,
@@ -22,7 +23,7 @@ from app.cli.output import (
     print_table,
     short,
 )
-from app.cli.pages import aware, take
+from app.cli.pages import take
 from app.cli.payloads import PayloadOption, example_of, read_payload
 from app.cli.trust import CaFile
 from app.domain.errors import NotFound
@@ -80,9 +81,12 @@ def list_records(
     hook: Annotated[str | None, typer.Option(help="Only of this hook, by name or id.")] = None,
     commit: Annotated[str | None, typer.Option(help="Only of this commit.")] = None,
     kind: Annotated[OutcomeKind | None, typer.Option(help="Only with this outcome.")] = None,
+    unsuccessful: Annotated[
+        bool, typer.Option("--unsuccessful", help="Only those that did not succeed.")
+    ] = False,
     caller: Annotated[str | None, typer.Option(help="Only by this client, by id.")] = None,
-    since: Annotated[datetime | None, typer.Option(help="Not before this time.")] = None,
-    until: Annotated[datetime | None, typer.Option(help="Before this time.")] = None,
+    since: Since = None,
+    until: Until = None,
     min_ms: Annotated[
         float | None, typer.Option(min=0, help="Only those that took at least so long.")
     ] = None,
@@ -96,9 +100,10 @@ def list_records(
         hook=hook,
         commit=commit,
         kind=kind,
+        unsuccessful=unsuccessful,
         caller=caller,
-        since=aware(since),
-        until=aware(until),
+        since=since,
+        until=until,
         min_ms=min_ms,
         text=text,
     )
@@ -164,17 +169,15 @@ def stats(
     hook: Annotated[str | None, typer.Option(help="Only of this hook, by name or id.")] = None,
     commit: Annotated[str | None, typer.Option(help="Only of this commit.")] = None,
     since: Annotated[
-        datetime | None, typer.Option(help="From this time on; an hour ago if not given.")
+        datetime | None, past_option("From this time on; 1h, an hour ago, if not given.")
     ] = None,
-    until: Annotated[
-        datetime | None, typer.Option(help="Before this time; now if not given.")
-    ] = None,
+    until: Annotated[datetime | None, past_option("Before this time; now if not given.")] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Show how many runs ended how, and how long they took, by hook and commit."""
-    end = aware(until) or utc_now()
+    end = until or utc_now()
     query = StatsQuery(
-        since=aware(since) or end - DEFAULT_WINDOW,
+        since=since or end - DEFAULT_WINDOW,
         until=end,
         trigger=trigger,
         hook=hook,

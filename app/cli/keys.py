@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import typer
 from rich.progress import Progress
 
+from app.bootstrap.data_directory import require_ledger
 from app.bootstrap.sealed_files import files_to_seal_anew
 from app.bootstrap.storage import open_age_identities, open_signing_keys, open_vault
 from app.bootstrap.transparency import open_book
@@ -19,6 +20,7 @@ group = typer.Typer(help="List and rotate master keys and signing keys.", no_arg
 @group.command("list")
 def list_keys(*, as_json: JsonFlag = False) -> None:
     """List master keys by id; the newest seals."""
+    require_ledger()
     with open_vault() as vault:
         keys = vault.keyring.keys
     if as_json:

@@ -13,12 +13,17 @@ import orjson
 import typer
 
 from app.application.journal_views import LogQuery
-from app.bootstrap.storage import open_journal_reader, open_storage
+from app.application.observing.following import LineFilter
+from app.application.views import ActiveTable
+from app.bootstrap.storage import open_existing_storage, open_journal_reader
 from app.cli.connection import TokenOption, UrlOption
+from app.cli.durations import Since, past_option
 from app.cli.output import JsonFlag, console, errors, moment, print_json_line
+from app.cli.pages import take
 from app.cli.trust import CaFile, trusted
 from app.domain.errors import Rejected, Transient
-from app.web.observing.journal import hook_id_of, line_members
+from app.journal.reader import Reader
+from app.web.observing.journal import line_members, line_query
 
 Level = Literal["debug", "info", "warning", "error"]
 
@@ -26,6 +31,7 @@ _SILENCE_SECONDS = 40.0
 """The server says something every 15 seconds."""
 _LONGEST_PAUSE = 30.0
 _POLL_SECONDS = 0.5
+_PAGE = 500
 
 
 def logs(
@@ -35,10 +41,15 @@ def logs(
         str | None, typer.Option(help="Only of this hook, by name; a deleted one by its id.")
     ] = None,
     trigger: Annotated[
-        str | None, typer.Option(help="Only of this trigger; with --follow and --token.")
+        str | None, typer.Option(help="Only of the hooks that this trigger has now.")
     ] = None,
     level: Annotated[Level | None, typer.Option(help="Only of this level.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=500, help="Most lines to print.")] = 100,
+    text: Annotated[
+        str | None, typer.Option(help="A part of the line; secrets are masked.")
+    ] = None,
+    since: Since = None,
+    until: Annotated[datetime | None, past_option("Before this time; not with --follow.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=5000, help="Most lines to print.")] = 100,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with new lines.")] = False,
     url: UrlOption,
     token: TokenOption = "",
@@ -51,43 +62,60 @@ def logs(
     connection that breaks is taken up again where it broke. Without a token they are read from the
     journal on this machine.
     """
+    given = {
+        "invocation": invocation,
+        "hook": hook,
+        "trigger": trigger,
+        "level": level,
+        "text": text,
+    }
+    if follow and until is not None:
+        raise Rejected("--follow has no end; leave --until out.")
     if follow and token:
-        given = {"invocation": invocation, "hook": hook, "trigger": trigger, "level": level}
+        if since is not None:
+            raise Rejected("From the server lines are followed from now on; leave --since out.")
         asked = {name: value for name, value in given.items() if value is not None}
         _follow(f"{url.rstrip('/')}/v1/logs/stream", token, asked, ca_file, as_json=as_json)
         return
-    if trigger is not None:
-        raise Rejected("--trigger needs --follow and an access token.")
-    query = LogQuery(invocation_id=invocation, hook=_id_of(hook), level=level)
+    hooks = _hooks() if hook is not None or trigger is not None else ActiveTable()
+    query = line_query(hooks, {**given, "since": since, "until": until})
     with open_journal_reader() as journal:
-        seen = 0
-        pause = threading.Event()
-        while True:
-            page = journal.lines(query, None, limit)
-            fresh = [line for line in reversed(page.items) if line.sequence > seen]
-            for line in fresh:
-                _print(line_members(line), as_json=as_json)
-            seen = max([seen, *(line.sequence for line in fresh)])
-            if not follow:
-                return
+        _, seen = journal.newest()  # read first: a line may come twice, never not at all
+        newest = take(lambda cursor, size: journal.lines(query, cursor, size), limit)
+        for stored in reversed(list(newest)):
+            seen = max(seen, stored.sequence)
+            _print(line_members(stored), as_json=as_json)
+        if follow:
+            _follow_journal(journal, seen, query, as_json=as_json)
+
+
+def _hooks() -> ActiveTable:
+    with open_existing_storage() as storage:
+        return storage.hooks.table
+
+
+def _follow_journal(journal: Reader, seen: int, query: LogQuery, *, as_json: bool) -> None:
+    """Print what is stored behind the line of number ``seen``, until interrupted."""
+    wanted = LineFilter(query.invocation_id, query.hook, None, query.level, query.text)
+    of_trigger = None if query.hooks is None else set(query.hooks)
+    pause = threading.Event()
+    while True:
+        stored = journal.lines_after(seen, _PAGE)
+        for each in stored:
+            seen = each.sequence
+            if of_trigger is not None and each.line.hook_id not in of_trigger:
+                continue
+            if wanted.matches(each, lambda _: None):
+                _print(line_members(each), as_json=as_json)
+        if len(stored) < _PAGE:
             pause.wait(_POLL_SECONDS)
-
-
-def _id_of(hook: str | None) -> str | None:
-    if hook is None:
-        return None
-    with open_storage() as storage:
-        return hook_id_of(storage.hooks.table, hook)
 
 
 def print_line(line: Mapping[str, Any]) -> None:
     """Print a line's members for people."""
     at = line["at"] if isinstance(line["at"], datetime) else datetime.fromisoformat(line["at"])
     text = f"{moment(at)} {line['level']:<7} {line['invocation_id'] or '-'} {line['text']}"
-    console.print(text.translate(_CONTROLS), markup=False, highlight=False, soft_wrap=True)
-
-
-_CONTROLS = {code: "\ufffd" for code in (*range(32), 127) if code != 9}  # noqa: PLR2004 (a tab)
+    console.print(text.replace("\n", "\ufffd"), markup=False, highlight=False, soft_wrap=True)
 
 
 def _print(line: Mapping[str, Any], *, as_json: bool) -> None:
@@ -141,9 +169,10 @@ def _events(lines: Iterator[str]) -> Iterator[tuple[str, str, Any]]:
     fields: dict[str, str] = {}
     for line in lines:
         if not line:
-            if "data" in fields:
-                name = fields.get("event", "message")
-                yield name, fields.get("id", ""), orjson.loads(fields["data"])
+            if fields:  # without data it is a place to resume from
+                data = orjson.loads(fields["data"]) if "data" in fields else None
+                name = fields.get("event", "message") if "data" in fields else ""
+                yield name, fields.get("id", ""), data
             fields = {}
         elif not line.startswith(":"):
             name, _, value = line.partition(":")

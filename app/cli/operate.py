@@ -16,10 +16,17 @@ from rich.progress import (
 from rich.text import Text
 
 from app.bootstrap.diagnosis import diagnose
-from app.bootstrap.storage import open_storage, rebuild_projections
+from app.bootstrap.storage import open_existing_storage, rebuild_projections
 from app.cli.output import JsonFlag, console, print_json, print_table
 from config.settings import load_settings
 from projections.rebuild import Progress as Step
+
+_LEVELS = {
+    "full": "every layer that counts",
+    "container": "without namespaces: the other layers keep hooks in",
+    "insufficient": "not enough for hooks that nobody has read",
+}
+"""What a level means, in half a sentence."""
 
 
 def rebuild() -> None:
@@ -29,7 +36,7 @@ def rebuild() -> None:
     """
     columns = (BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
     with (
-        open_storage() as storage,
+        open_existing_storage() as storage,
         Progress("{task.description}", *columns, console=console) as progress,
     ):
         bar = progress.add_task("Replaying events", total=None)
@@ -69,6 +76,10 @@ def doctor(
             [(check.name, check.ok, check.detail) for check in report.checks],
             empty="Nothing was checked.",
         )
-        console.print(f"\nIsolation: {report.level}", markup=False)
+        serves = "would start" if report.can_serve else "would refuse to start"
+        console.print(
+            f"\nIsolation: {report.level}, {_LEVELS[report.level]}.\nThe server {serves}.",
+            markup=False,
+        )
     failed = not report.can_serve or (strict and not all(check.ok for check in report.checks))
     raise typer.Exit(1 if failed else 0)

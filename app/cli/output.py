@@ -17,13 +17,24 @@ from rich.text import Text
 
 from app.domain.errors import HookledgerError
 from app.domain.packages import OnInstall, PackageSet
+from app.telemetry import TERMINAL_CONTROLS
 from app.web.protocol.formats import json_text
 
 _PIPE_WIDTH = 240
 """Columns when nobody looks: a program that reads a table should not find its cells folded."""
 
-console = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
-errors = Console(stderr=True)
+
+class _Console(Console):
+    """A console on which no text, a hook's for example, can steer the terminal."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print text without its control characters, and other objects as they are."""
+        shown = (printable(each) if isinstance(each, str) else each for each in objects)
+        super().print(*shown, **options)
+
+
+console = _Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+errors = _Console(stderr=True)
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
@@ -31,12 +42,12 @@ JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of a 
 def print_json(value: Any) -> None:
     """Print one JSON document, indented."""
     text = orjson.dumps(value, default=dict, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z)
-    typer.echo(text.decode())
+    _echo(text.decode())
 
 
 def print_json_line(value: Any) -> None:
     """Print one JSON document on one line."""
-    typer.echo(json_text(value).decode())
+    _echo(json_text(value).decode())
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> None:
@@ -80,6 +91,11 @@ def moment(at: datetime | str | None) -> str:
     return known.astimezone().strftime("%Y-%m-%d %H:%M:%S") if known is not None else "-"
 
 
+def _echo(text: str) -> None:
+    """Write text for programs as it is, for people without what steers a terminal."""
+    typer.echo(printable(text) if sys.stdout.isatty() else text)
+
+
 def _cell(value: object) -> str | Text:
     if isinstance(value, Text):
         return value
@@ -92,8 +108,4 @@ def _cell(value: object) -> str | Text:
 
 def printable(text: str) -> str:
     """Return the text without control characters, which must not reach a terminal."""
-    return text.translate(_CONTROLS)
-
-
-_CONTROLS = {code: "\ufffd" for code in (*range(32), 127) if code not in (9, 10)}
-"""Control characters of hostile text must not reach the terminal."""
+    return text.translate(TERMINAL_CONTROLS)

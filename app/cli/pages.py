@@ -1,9 +1,8 @@
-"""Lists longer than a page, and times as people give them."""
+"""Lists longer than a page."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from typing import TypeVar
 
 from app.application.views import Page
@@ -23,8 +22,3 @@ def take(ask: Callable[[str | None, int], Page[T]], limit: int) -> Iterator[T]:
         cursor = page.next
         if cursor is None:
             return
-
-
-def aware(at: datetime | None) -> datetime | None:
-    """Take a time without a zone as the reader's own."""
-    return at.astimezone(UTC) if at is not None else None

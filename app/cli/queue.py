@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from app.bootstrap.data_directory import require_ledger
 from app.bootstrap.storage import open_queue
 from app.cli.output import JsonFlag, console, moment, print_json, print_table
 
@@ -19,6 +20,7 @@ def list_dead(
     as_json: JsonFlag = False,
 ) -> None:
     """List dead letters: deliveries given up after their last attempt."""
+    require_ledger()
     with open_queue() as queue:
         depth = queue.depth()
         page = queue.dead_letters(cursor=None, limit=limit)
@@ -47,6 +49,7 @@ def redrive(
     invocation_id: Annotated[str, typer.Argument(help="Id of the invocation.")],
 ) -> None:
     """Put a dead letter back in line, with all its attempts ahead of it."""
+    require_ledger()
     with open_queue() as queue:
         queue.redrive(invocation_id)
     console.print(f"Invocation `{invocation_id}` is in line again.", markup=False)
@@ -57,6 +60,7 @@ def discard(
     invocation_id: Annotated[str, typer.Argument(help="Id of the invocation.")],
 ) -> None:
     """Delete a dead letter with its payload."""
+    require_ledger()
     with open_queue() as queue:
         queue.discard(invocation_id)
     console.print(f"Invocation `{invocation_id}` is discarded.", markup=False)

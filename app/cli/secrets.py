@@ -10,7 +10,7 @@ import typer
 from app.application.managing.manage_hooks import find_hook
 from app.application.managing.manage_secrets import remove_secret, set_secret
 from app.bootstrap.ambient import cli_meta
-from app.bootstrap.storage import open_storage
+from app.bootstrap.storage import open_existing_storage
 from app.cli.output import JsonFlag, console, print_json, print_table
 from app.cli.seal import seal
 
@@ -30,7 +30,7 @@ def set_value(hook: Hook, name: Name, reason: Reason = "") -> None:
     It is never an argument, which other users of the machine could see.
     """
     value = _read_value()
-    with open_storage() as storage:
+    with open_existing_storage() as storage:
         row = find_hook(storage.hooks, hook)
         meta = cli_meta(reason)
         position = set_secret(storage.ledger, storage.vault, row.id, name, value, meta)
@@ -40,7 +40,7 @@ def set_value(hook: Hook, name: Name, reason: Reason = "") -> None:
 @group.command("list")
 def list_secrets(hook: Hook, *, as_json: JsonFlag = False) -> None:
     """List names, and which required ones are missing; values cannot be shown."""
-    with open_storage() as storage:
+    with open_existing_storage() as storage:
         row = find_hook(storage.hooks, hook)
     required = row.settings["required_secrets"]
     names = sorted({*row.secrets, *required})
@@ -60,7 +60,7 @@ def list_secrets(hook: Hook, *, as_json: JsonFlag = False) -> None:
 @group.command("rm")
 def remove(hook: Hook, name: Name, reason: Reason = "") -> None:
     """Remove a secret and destroy its key: the value is gone for ever, from the history too."""
-    with open_storage() as storage:
+    with open_existing_storage() as storage:
         row = find_hook(storage.hooks, hook)
         meta = cli_meta(reason)
         position = remove_secret(storage.ledger, storage.vault, row.id, name, meta)

@@ -17,7 +17,7 @@ from app.application.syncing.suspend_source import resume_source, suspend_source
 from app.bootstrap.ambient import cli_meta, utc_now
 from app.bootstrap.engine import open_engine
 from app.bootstrap.sources import chosen, chosen_source, stored_statuses
-from app.bootstrap.storage import open_storage
+from app.bootstrap.storage import open_existing_storage
 from app.cli.connection import (
     ServerOption,
     SourceOption,
@@ -67,7 +67,7 @@ def status(
     if url:
         found = answered(get(url, of_source("/v1/sync", source), token, ca_file))["sources"]
     else:
-        with open_storage() as storage:
+        with open_existing_storage() as storage:
             known = stored_statuses(storage)
             wanted = {chosen([each.id for each in known], source)} if source else set()
             found = [source_members(each) for each in known if not wanted or each.id in wanted]
@@ -96,7 +96,7 @@ def suspend(
         body = {"reason": reason, "until": end}
         position = _asked(url, "suspend", source, token, body, ca_file)["position"]
     else:
-        with open_storage() as storage:
+        with open_existing_storage() as storage:
             followed = chosen_source(storage.settings, source)
             meta = cli_meta(reason)
             position = suspend_source(storage.ledger, followed, meta, until=end, now=utc_now())
@@ -118,7 +118,7 @@ def resume(
         body = {"reason": reason}
         position = _asked(url, "resume", source, token, body, ca_file)["position"]
     else:
-        with open_storage() as storage:
+        with open_existing_storage() as storage:
             followed = chosen_source(storage.settings, source)
             position = resume_source(storage.ledger, followed, cli_meta(reason))
     console.print(f"{_named(source)} is followed again (position {position}).")
@@ -142,7 +142,7 @@ def approve(
         body = {"digest": digest, "reason": reason}
         print_result(_asked(url, "approve", source, token, body, ca_file), as_json=False)
         return
-    with open_storage() as storage:
+    with open_existing_storage() as storage:
         followed = chosen_source(storage.settings, source)
         position = approve_plan(storage.ledger, followed, digest, cli_meta(reason))
     console.print(
@@ -168,7 +168,7 @@ def rollback(
     """
 
     async def run() -> SyncResult:
-        with open_storage() as storage:
+        with open_existing_storage() as storage:
             async with open_engine(storage) as engine:
                 return await engine.sources.one(source).roll_back(commit, cli_meta(reason))
 

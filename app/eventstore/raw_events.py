@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from eventsourcing.persistence import Notification
+
 from app.application.history.transparency_ports import StoredBytes
 from app.domain.errors import NotFound, Stalled
 from app.domain.revisions import Position
@@ -46,6 +48,25 @@ class RawEvents:
             cursor = file.execute(f"{_SELECT} ORDER BY rowid")
             while block := cursor.fetchmany(BLOCK):
                 yield block
+
+    def select_notifications(
+        self, start: int | None, limit: int, *, inclusive_of_start: bool = True
+    ) -> list[Notification]:
+        """Return up to ``limit`` events from a position on, as the library's recorder does.
+
+        Raises ``Stalled`` if the file cannot be read.
+        """
+        first = (start or 0) + (0 if inclusive_of_start else 1)
+        with self._opened() as file:
+            found = f"{_SELECT} WHERE rowid >= ? ORDER BY rowid LIMIT ?"
+            return [
+                Notification(stream, version, topic, state, position)
+                for position, stream, version, topic, state in file.execute(found, (first, limit))
+            ]
+
+    def max_notification_id(self) -> int:
+        """Return the newest position; 0 for an empty store."""
+        return self.count()
 
     def at(self, positions: Sequence[Position]) -> list[StoredBytes]:
         """Return the events at these positions, in this order; raise ``NotFound``."""

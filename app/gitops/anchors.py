@@ -9,6 +9,7 @@ are not followed, lest somebody have us write elsewhere.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import re
@@ -99,8 +100,8 @@ class RefAnchor:
             os.fsync(folder)
 
 
-def anchored_notes(location: Path, ref: str) -> list[str]:
-    """Return the notes at a ref, the newest first; none if there is no such ref.
+def anchored_notes(location: Path, ref: str, most: int = MAX_NOTES) -> list[str]:
+    """Return up to ``most`` notes at a ref, the newest first; none if there is no such ref.
 
     Raises ``Stalled`` if the repository cannot be read.
     """
@@ -112,7 +113,7 @@ def anchored_notes(location: Path, ref: str) -> list[str]:
         mirror.borrow(layout.objects)
         objects = Objects(mirror.directory)
         with contextlib.closing(objects), objects.deadline(_READ_SECONDS):
-            while commit is not None and len(notes) < MAX_NOTES:
+            while commit is not None and len(notes) < most:
                 data = objects.read(commit, "commit", _MAX_COMMIT_BYTES)
                 if isinstance(data, Oversized):
                     raise Stalled(f"Commit {commit} at {ref} is too large for a checkpoint.")
@@ -139,7 +140,8 @@ def _write(folder: int, name: str, data: bytes, mode: int) -> None:
     """Write a new file as the repository's owner would have it."""
     descriptor = os.open(name, _NEW, 0o600, dir_fd=folder)
     try:
-        os.write(descriptor, data)
+        if os.write(descriptor, data) < len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         _hand_over(descriptor, folder, mode)
         os.fsync(descriptor)
     finally:

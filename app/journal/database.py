@@ -109,6 +109,14 @@ JOURNAL_FILE = Format(
 )
 
 
+LOWERED = "lowered"
+"""SQL function: a text in lower case, of every script."""
+
+
+def _lowered(text: str | None) -> str | None:
+    return None if text is None else text.lower()
+
+
 def open_for_writing(path: Path) -> sqlite3.Connection:
     """Open the journal, making it if needed.
 
@@ -141,4 +149,5 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
     """Open a connection that cannot write, to be used by one thread at a time."""
     connection = JOURNAL_FILE.connect(path)
     connection.execute("PRAGMA query_only = ON")
+    connection.create_function(LOWERED, 1, _lowered, deterministic=True)
     return connection

@@ -7,6 +7,7 @@ import re
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
+from itertools import product
 from pathlib import Path
 
 import orjson
@@ -28,8 +29,9 @@ from app.application.ports import Vault
 from app.application.views import Page
 from app.domain.errors import Stalled
 from app.domain.outcomes import OutcomeKind
-from app.journal.database import JOURNAL_FILE, open_for_reading
-from app.journal.pages import PageOf, Scan
+from app.journal.commits import commits_of
+from app.journal.database import JOURNAL_FILE, LOWERED, open_for_reading
+from app.journal.pages import Filters, PageOf, Scan
 from app.journal.rows import EXECUTION_COLUMNS, LINE_COLUMNS, execution_from, line_from
 from app.journal.stats import read_stats
 from app.journal.store import read_content
@@ -73,25 +75,16 @@ class Reader:
         if query.min_ms is not None:
             scans.append(("total_ms >= ?", query.min_ms))
         if query.text is not None:
-            scans.append(("instr(lower(error), lower(?)) > 0", query.text))
+            scans.append(_has("error", query.text))
         page.scan(*scans)
         failure = None if query.kind in (None, OutcomeKind.SUCCEEDED) else query.kind.value
-        filters = (
-            ("invocation_id", query.invocation_id),
-            ("commit_id", query.commit),
-            ("caller", query.caller),
-            ("trigger_id", query.trigger),
-            ("kind", failure),
-        )
+        others = (("caller", query.caller), ("trigger_id", query.trigger), ("kind", failure))
         with self._connection() as connection:
-            if query.hook is None or _ULID.match(query.hook):
-                page.read(connection, (*filters[:2], ("hook_id", query.hook), *filters[2:]))
-            else:  # several hooks may have had the name in turn
-                for hook_id in _ids_of(connection, query.hook):
-                    named = (("hook_id", hook_id), ("hook_name", query.hook))
-                    page.read(connection, (*filters[:2], *named, *filters[2:]))
-        rows, following = page.cut()
-        return Page(tuple(execution_from(row[2:]) for row in rows), following)
+            commits = [None] if query.commit is None else commits_of(connection, query.commit)
+            for commit, hook in product(commits, _hooks_meant(connection, query.hook)):
+                run = (("invocation_id", query.invocation_id), ("commit_id", commit))
+                page.read(connection, (*run, *hook, *others))
+        return page.cut(lambda row: execution_from(row[2:]))
 
     def lines(self, query: LogQuery, cursor: str | None, limit: int) -> Page[StoredLine]:
         """Return a page; raise ``Rejected`` for a bad cursor or limit."""
@@ -101,7 +94,7 @@ class Reader:
             wanted = orjson.dumps(query.hooks).decode()
             scans.append(("hook_id IN (SELECT value FROM json_each(?))", wanted))
         if query.text is not None:
-            scans.append(("instr(lower(text), lower(?)) > 0", query.text))
+            scans.append(_has("text", query.text))
         page.scan(*scans)
         with self._connection() as connection:
             page.read(
@@ -112,8 +105,7 @@ class Reader:
                     ("level", query.level),
                 ),
             )
-        rows, following = page.cut()
-        return Page(tuple(line_from(row[1], row[2:]) for row in rows), following)
+        return page.cut(lambda row: line_from(row[1], row[2:]))
 
     def lines_after(self, sequence: int, limit: int) -> Sequence[StoredLine]:
         """Return the lines that were stored next after one, in their order."""
@@ -188,15 +180,10 @@ class Reader:
                 connection,
                 (("client", query.client), ("address", query.address), ("kind", query.kind)),
             )
-        rows, following = page.cut()
-        return Page(
-            tuple(
-                AccessRecord(
-                    Access(*row[2:8]), row[8], from_microseconds(row[9]), from_microseconds(row[10])
-                )
-                for row in rows
-            ),
-            following,
+        return page.cut(
+            lambda row: AccessRecord(
+                Access(*row[2:8]), row[8], from_microseconds(row[9]), from_microseconds(row[10])
+            )
         )
 
     @contextlib.contextmanager
@@ -217,6 +204,21 @@ class Reader:
                 connection.close()
             else:
                 self._idle.append(connection)
+
+
+def _has(column: str, text: str) -> Scan:
+    """Look for a part of a text whatever its case, which SQLite knows of ASCII only."""
+    if text.isascii():
+        return f"instr(lower({column}), lower(?)) > 0", text
+    return f"instr({LOWERED}({column}), ?) > 0", text.lower()
+
+
+def _hooks_meant(connection: sqlite3.Connection, name_or_id: str | None) -> list[Filters]:
+    """Return what rows of a hook hold; several hooks may have had a name in turn."""
+    if name_or_id is None or _ULID.match(name_or_id):
+        return [(("hook_id", name_or_id),)]
+    ids = _ids_of(connection, name_or_id)
+    return [(("hook_id", hook_id), ("hook_name", name_or_id)) for hook_id in ids]
 
 
 def _ids_of(connection: sqlite3.Connection, name: str) -> list[str]:

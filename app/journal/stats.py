@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from app.application.journal_views import Stats, StatsGroup, StatsPoint, StatsQuery
-from app.domain.errors import Problem, Rejected
+from app.domain.errors import Rejected
+from app.journal.commits import beginning_with
+from app.journal.pages import check_window
 from app.journal.tallies import HOUR, MINUTE, Counts, decode
 from app.sqlite_files import from_microseconds, to_microseconds
 
@@ -23,19 +25,18 @@ def read_stats(
     connection: sqlite3.Connection, query: StatsQuery, hook_ids: Sequence[str] | None
 ) -> Stats:
     """Add up the window's counts; ``hook_ids`` are the hooks meant, None: all."""
-    if query.since >= query.until:
-        raise Rejected(
-            "The window is empty.", problems=[Problem("must be after `since`", key="until")]
-        )
+    check_window(query.since, query.until)
     width = MINUTE if query.until - query.since <= MINUTES_UP_TO else HOUR
     step = width * 1_000_000
     since = to_microseconds(query.since) // step * step
     conditions = ["width = ?", "at >= ?", "at < ?"]
     values: list[object] = [width, since, to_microseconds(query.until)]
-    for column, value in (("trigger_id", query.trigger), ("commit_id", query.commit)):
-        if value is not None:
-            conditions.append(f"{column} = ?")
-            values.append(value)
+    if query.trigger is not None:
+        conditions.append("trigger_id = ?")
+        values.append(query.trigger)
+    if query.commit is not None:
+        conditions += ["commit_id >= ?", "commit_id < ?"]
+        values += beginning_with(query.commit)
     if hook_ids is not None:
         conditions.append(f"hook_id IN ({', '.join('?' * len(hook_ids))})")
         values += hook_ids

@@ -86,12 +86,12 @@ class Store:
         self.connection.execute("BEGIN IMMEDIATE")
         try:
             stored = Stored(
-                self._insert("executions", EXECUTION_COLUMNS, executions),
-                self._insert("log_lines", LINE_COLUMNS, lines),
+                self._insert("executions", EXECUTION_COLUMNS, *executions),
+                self._insert("log_lines", LINE_COLUMNS, *lines),
             )
-            recorded = [record for _, record in stored.executions]
-            rows = [row for _, row in executions]
-            if len(recorded) < len(rows):  # some could not be stored
+            recorded, rows = executions
+            if len(stored.executions) < len(rows):  # some could not be stored
+                recorded = [record for _, record in stored.executions]
                 rows = [execution_row(record) for record in recorded]
             names = self._insert_names(rows)
             tallies.store(self.connection, rows)
@@ -106,27 +106,26 @@ class Store:
         return stored
 
     def _insert(
-        self, table: str, columns: str, pairs: Sequence[tuple[T, Row]]
+        self, table: str, columns: str, items: Sequence[T], rows: Sequence[Row]
     ) -> list[tuple[int, T]]:
-        """Insert all rows, or at least all that can be; return them with their numbers."""
+        """Insert all rows, or at least all that can be; return their items with their numbers."""
         self.connection.execute("SAVEPOINT rows")
         try:
-            insert(self.connection, table, columns, [row for _, row in pairs])
+            insert(self.connection, table, columns, rows)
         except _UNSTORABLE:
             self.connection.execute("ROLLBACK TO rows")
         else:
             # Nobody else writes, so the numbers of one transaction have no gaps.
-            first = self._last_number() - len(pairs) + 1
-            return [(first + index, item) for index, (item, _) in enumerate(pairs)]
+            return list(enumerate(items, self._last_number() - len(rows) + 1))
         done: list[tuple[int, T]] = []
-        for item, row in pairs:
+        for item, row in zip(items, rows, strict=True):
             try:
                 insert(self.connection, table, columns, [storable(row)])
             except _UNSTORABLE:
                 continue
             done.append((self._last_number(), item))
-        if len(done) < len(pairs):
-            unstorable = len(pairs) - len(done)
+        if len(done) < len(rows):
+            unstorable = len(rows) - len(done)
             _LOG.error("%d rows of %s hold values that cannot be stored.", unstorable, table)
         return done
 
@@ -196,15 +195,18 @@ def read_content(vault: Vault, protected: bytes) -> Content:
     return _decode(vault.reveal(PURPOSE, protected))
 
 
-def _convert(to_row: Callable[[T], Row], items: Sequence[T]) -> list[tuple[T, Row]]:
+def _convert(to_row: Callable[[T], Row], items: Sequence[T]) -> tuple[Sequence[T], list[Row]]:
+    """Return the items that can be made rows, and their rows."""
     try:
-        return [(item, to_row(item)) for item in items]
+        return items, list(map(to_row, items))
     except _UNSTORABLE:
         pass
-    rows = []
+    able, rows = [], []
     for item in items:
         try:
-            rows.append((item, to_row(item)))
+            rows.append(to_row(item))
         except _UNSTORABLE:
             _LOG.exception("A %s that is not one was dropped.", type(item).__name__)
-    return rows
+        else:
+            able.append(item)
+    return able, rows

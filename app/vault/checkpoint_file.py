@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
-from app.domain.checkpoints import split_notes
+from app.domain.checkpoints import MAX_NOTE_CHARACTERS, split_notes
 from app.domain.errors import Stalled
 
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -23,7 +24,7 @@ class CheckpointFile:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             descriptor = os.open(self._path, _FLAGS, 0o600)
             try:
-                os.write(descriptor, f"{note}\n".encode())
+                _append(descriptor, f"{note}\n".encode())
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
@@ -31,6 +32,27 @@ class CheckpointFile:
             raise Stalled(
                 f"The checkpoint could not be appended to {self._path}: {error.strerror}."
             ) from error
+
+
+def _append(descriptor: int, data: bytes) -> None:
+    """Write all or nothing: behind half a note, no other could be read."""
+    size = os.fstat(descriptor).st_size
+    if os.write(descriptor, data) < len(data):
+        os.ftruncate(descriptor, size)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def last_notes(path: Path) -> list[str]:
+    """Return the last note of a file, if there is one; raise ``Stalled`` if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - MAX_NOTE_CHARACTERS))
+            tail = file.read().decode("utf-8", "replace")
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise Stalled(f"The checkpoints in {path} cannot be read: {error.strerror}.") from error
+    return list(split_notes(tail))[-1:]
 
 
 def read_checkpoint_file(path: Path) -> list[str]:

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import time
 
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.application.views import ClientRow
 from app.domain.errors import HookledgerError
 from app.web.admission.auth import caller, signed_tokens
 from app.web.admission.exchange import note, reply
+from app.web.management.errors import error_answer
+from app.web.oauth.tokens import ISSUE_TOKEN, oauth_answer
 from app.web.protocol.errors import TooManyRequests
+from app.web.protocol.problems import problem_answer
 from app.web.protocol.rate_limits import Allowance, address_of
 from app.web.protocol.services import WebServices
-from app.web.refusals import too_many_answer
 from app.web.triggers.invoke import InvokeEndpoint
 
 _UNAUTHENTICATED = 401
@@ -78,6 +81,15 @@ async def _refuse(
     allowance: Allowance, client: ClientRow | None, scope: Scope, receive: Receive, send: Send
 ) -> None:
     started = time.perf_counter()
-    response = too_many_answer(TooManyRequests(allowance), scope)
+    response = _too_many(TooManyRequests(allowance), scope)
     await reply(response, scope, receive, send)
     note(scope, response.status_code, started, client)
+
+
+def _too_many(error: TooManyRequests, scope: Scope) -> Response:
+    """Refuse in the form that the clients of the path can read."""
+    if scope["path"].startswith("/api/v2/"):
+        return error_answer(error, scope)
+    if scope["path"] == ISSUE_TOKEN.path:
+        return oauth_answer(error, scope)
+    return problem_answer(error, scope)

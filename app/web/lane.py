@@ -9,16 +9,18 @@ answered in one write; whatever is not plain goes the usual way, as an ASGI appl
 from __future__ import annotations
 
 import asyncio
+import hmac
 import re
 import time
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
+from app.application.views import ActiveTable
 from app.domain.errors import HookledgerError
 from app.web.admission.connections import PatientProtocol
 from app.web.edge import Edge
-from app.web.protocol.limits import BODY_LIMIT
+from app.web.protocol.limits import BODY_LIMIT, RawHeaders
 from app.web.triggers.invoke import Question, Reply
 
 _PATH = re.compile(rb"/v1/triggers/([A-Za-z0-9_-]+)/invoke")
@@ -26,6 +28,18 @@ _PATH = re.compile(rb"/v1/triggers/([A-Za-z0-9_-]+)/invoke")
 _NOT_PLAIN = frozenset((b"transfer-encoding", b"expect", b"upgrade"))
 
 _DIGITS = len(str(BODY_LIMIT))
+
+
+class Head(NamedTuple):
+    """What the last plain request of a connection said, and was found to ask."""
+
+    url: bytes
+    token: bytes
+    rest: dict[bytes, bytes]
+    """Its other headers, without the length of its body."""
+    table: ActiveTable
+    """The state that its caller was admitted by."""
+    question: Question
 
 
 class LaneProtocol(PatientProtocol):
@@ -37,28 +51,34 @@ class LaneProtocol(PatientProtocol):
         self._endpoint = cast("Edge", self.app).lane if fits else None
         self._invocation: Invocation | None = None
         """The request in the lane, until another has begun."""
+        self._head: Head | None = None
         self._begun: asyncio.Future[Invocation | None] | None = None
 
     def on_message_begin(self) -> None:
         """Begin a request (parser); its scope is made when it is known to need one."""
         self.begin_patience()
         self.url = b""
-        self.expect_100_continue = False
         self.headers = []
         self._invocation = None
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header (parser)."""
+        self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         """Take the request into the lane, or begin an ASGI exchange (parser)."""
         question = self._plain_question()
         if question is not None:
-            self._invocation = Invocation(question, keep_alive=self.parser.should_keep_alive())
+            keep_alive = self.parser.should_keep_alive()
+            self._invocation = Invocation(question, self.headers, keep_alive=keep_alive)
             self.cycle = cast("RequestResponseCycle", self._invocation)
             self.extend_patience()
             return
-        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        url, headers = self.url, self.headers
         super().on_message_begin()
-        self.url, self.expect_100_continue = url, expects
-        self.headers += headers
+        self.url = url
+        for name, value in headers:
+            super().on_header(name, value)
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -97,7 +117,10 @@ class LaneProtocol(PatientProtocol):
         try:
             while invocation is not None:
                 reply = await self._endpoint.answer(
-                    invocation.question, b"".join(invocation.chunks), time.perf_counter()
+                    invocation.question,
+                    invocation.headers,
+                    b"".join(invocation.chunks),
+                    time.perf_counter(),
                 )
                 self._finish(invocation, reply)
                 if self.transport.is_closing():
@@ -114,8 +137,9 @@ class LaneProtocol(PatientProtocol):
         if invocation.disconnected:
             return
         parts = [STATUS_LINE[reply.status]]
-        for name, value in (*self.server_state.default_headers, *reply.headers):
-            parts += (name, b": ", value, b"\r\n")
+        parts += [b"%b: %b\r\n" % header for header in self.server_state.default_headers]
+        parts.append(reply.shared.text)
+        parts += [b"%b: %b\r\n" % header for header in reply.own]
         if not invocation.keep_alive:
             parts.append(b"connection: close\r\n")
         parts += (b"\r\n", reply.body)
@@ -126,25 +150,43 @@ class LaneProtocol(PatientProtocol):
 
     def _plain_question(self) -> Question | None:
         """Return what is asked; None if that is for the usual way to find out, or to refuse."""
-        found = _PATH.fullmatch(self.url)
-        if found is None or self._endpoint is None or self.parser.get_method() != b"POST":
-            return None
-        headers = dict(self.headers)
-        length = headers.get(b"content-length", b"")
+        rest = dict(self.headers)
+        length = rest.pop(b"content-length", b"")
+        token = rest.pop(b"authorization", b"")
         if (
-            len(headers) < len(self.headers)
-            or not headers.keys().isdisjoint(_NOT_PLAIN)
+            self._endpoint is None
+            or len(rest) + 2 < len(self.headers)
             or not length.isdigit()
             or len(length) > _DIGITS
             or int(length) > BODY_LIMIT
+            or self.parser.get_method() != b"POST"
             or self.parser.get_http_version() != "1.1"
             or self.flow.write_paused
             or self._is_crowded()
             or self._is_answering()
         ):
             return None
+        table, head = self._endpoint.table, self._head
+        if (
+            head is None
+            or head.table is not table
+            or head.url != self.url
+            or not hmac.compare_digest(head.token, token)
+            or head.rest != rest
+        ):
+            question = self._admitted(rest)
+            if question is None:
+                return None
+            head = self._head = Head(self.url, token, rest, table, question)
+        return head.question
+
+    def _admitted(self, rest: dict[bytes, bytes]) -> Question | None:
+        """Look at a head that the last request did not have."""
+        found = _PATH.fullmatch(self.url)
+        if found is None or self._endpoint is None or not rest.keys().isdisjoint(_NOT_PLAIN):
+            return None
         try:
-            asked: Question = self._endpoint.question(found[1].decode(), headers.items())
+            asked: Question = self._endpoint.question(found[1].decode(), self.headers)
         except HookledgerError:
             return None
         return asked
@@ -164,6 +206,7 @@ class Invocation:
     __slots__ = (
         "chunks",
         "disconnected",
+        "headers",
         "keep_alive",
         "more_body",
         "question",
@@ -175,8 +218,9 @@ class Invocation:
     response_started = False
     """It is written whole."""
 
-    def __init__(self, question: Question, *, keep_alive: bool) -> None:
+    def __init__(self, question: Question, headers: RawHeaders, *, keep_alive: bool) -> None:
         self.question = question
+        self.headers = headers
         self.chunks: list[bytes] = []
         self.keep_alive = keep_alive
         self.more_body = True

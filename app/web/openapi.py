@@ -6,11 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from app.domain.clients import SCOPES
+from app.web.admission.idempotency import KEY, MAX_KEY, REPLAYED
 from app.web.management.schemas import MANAGEMENT_SCHEMAS
 from app.web.protocol.endpoints import JSON, Operation
 from app.web.protocol.limits import MIN_POSITION
 from app.web.protocol.parameters import Parameter
-from app.web.protocol.problem_types import MEDIA_TYPE, PROBLEM_TYPES
+from app.web.protocol.problem_types import PROBLEM_TYPES
+from app.web.protocol.problems import MEDIA_TYPE
 from app.web.schemas.components import SCHEMAS
 from app.web.schemas.parts import reference
 
@@ -41,6 +43,10 @@ HEADERS: Mapping[str, Mapping[str, Any]] = {
     "Hookledger-Failed-Open": {
         "description": "The failure that the trigger's `on_error` let pass; no effects then.",
         "schema": {"type": "string"},
+    },
+    REPLAYED: {
+        "description": "`true`: the answer to an earlier request with this idempotency key.",
+        "schema": {"type": "string", "const": "true"},
     },
     "Content-Disposition": {
         "description": "A file's name, for NDJSON and CSV.",
@@ -138,6 +144,8 @@ def _implied(operation: Operation) -> Iterator[str]:
         yield from ("too-large", "too-slow")
     if operation.positioned:
         yield "transient"
+    if operation.repeatable:
+        yield from ("idempotency-key-in-use", "idempotency-key-reused")
 
 
 def _described(operation: Operation) -> Document:
@@ -153,6 +161,8 @@ def _described(operation: Operation) -> Document:
         described["description"] = operation.description
     if operation.positioned:
         described["parameters"].append(_MIN_POSITION)
+    if operation.repeatable:
+        described["parameters"].append(_IDEMPOTENCY_KEY)
     if operation.body is not None:
         described["requestBody"] = _body(operation, operation.body)
     return described
@@ -187,12 +197,23 @@ _MIN_POSITION: Document = {
 }
 
 
+_IDEMPOTENCY_KEY: Document = {
+    "name": KEY,
+    "in": "header",
+    "description": "A new one for each request, the same for its repetitions: they get the first "
+    "answer again, for 24 hours.",
+    "required": False,
+    "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY},
+}
+
+
 def _responses(operation: Operation) -> Document:
     responses: Document = {}
+    replayed = (REPLAYED,) if operation.repeatable else ()
     for status, answered in operation.answers.items():
         responses[str(status)] = {
             "description": answered.description,
-            "headers": _headers(answered.headers),
+            "headers": _headers((*answered.headers, *replayed)),
             "content": {
                 media: {"schema": reference(schema)} for media, schema in answered.content.items()
             },

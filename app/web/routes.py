@@ -18,8 +18,7 @@ from app.web.admission import access
 from app.web.admission.exchange import ByMethod, Exchange, nothing_here
 from app.web.dashboard.site import Dashboard, is_browser
 from app.web.edge import Edge
-from app.web.history import audit_log as history
-from app.web.history import time_travel, transparency, verifications
+from app.web.history import audit_log, time_travel, transparency, verifications
 from app.web.management import clients as management_clients
 from app.web.management import hooks as management_hooks
 from app.web.management import secrets as management_secrets
@@ -31,7 +30,7 @@ from app.web.oauth.tokens import ISSUE_TOKEN, TokenEndpoint
 from app.web.observing import invocations, journal, log_stream
 from app.web.openapi import openapi_document
 from app.web.protocol.endpoints import Endpoint, Operation
-from app.web.protocol.problem_types import problem_answer
+from app.web.protocol.problems import problem_answer
 from app.web.protocol.services import WebServices
 from app.web.syncing import actions as sync_actions
 from app.web.syncing import commits, sync
@@ -42,7 +41,7 @@ from app.web.triggers.invoke import INVOKE, InvokeEndpoint
 ENDPOINTS: tuple[Endpoint, ...] = (
     *hooks.ENDPOINTS,
     *runner.ENDPOINTS,
-    *history.ENDPOINTS,
+    *audit_log.ENDPOINTS,
     *time_travel.ENDPOINTS,
     *transparency.ENDPOINTS,
     *verifications.ENDPOINTS,

@@ -145,6 +145,28 @@ def test_a_killed_server_comes_back_as_it_was(workspace: Any, start: Any) -> Non
         assert again["hooks"] == answer["hooks"]
 
 
+def test_an_answer_is_repeated_by_the_server_that_comes_after_a_killed_one(
+    workspace: Any, start: Any
+) -> None:
+    made = workspace.json("clients", "create", "pipeline", "--scope", "create:hooks")
+    headers = {
+        "authorization": f"Bearer {made['access_token']}",
+        "idempotency-key": "9b1f7b1e-64ac-4c1a-8f0e-3c4a9e7d2b11",
+    }
+    body = {"name": "made-once", "script": "module.exports = 1", "triggerId": TRIGGER}
+    with start() as server:
+        first = server.client.post("/api/v2/hooks", json=body, headers=headers)
+        assert first.status_code == 201
+        server.process.kill()
+        server.process.wait()
+    with start() as server:
+        again = server.client.post("/api/v2/hooks", json=body, headers=headers)
+        assert (again.status_code, again.content) == (201, first.content)
+        assert again.headers["idempotent-replayed"] == "true"
+        named = [hook["name"] for hook in server.client.get("/api/v2/hooks").json()]
+        assert named.count("made-once") == 1
+
+
 def test_a_killed_server_leaves_no_worker_behind(workspace: Any, start: Any) -> None:
     with start() as server:
         pid = server.process.pid

@@ -61,6 +61,11 @@ def test_secrets_and_masked_members_are_in_no_line_and_no_recording_but_accesses
             "first ***",
             "*** second",
         ]
+        for guess in (SECRET, SECRET[:6], SECRET[-6:], SECRET.upper(), SECRET[4:10]):
+            found = server.client.get("/v1/logs", params={"text": guess}).json()
+            assert found == {"lines": [], "next": None, "previous": None}
+        found = server.client.get("/v1/logs", params={"text": "IN FULL", "trigger": PRE}).json()
+        assert {line["text"] for line in found["lines"]} == {"in full ***"}
         assert detail["recorded"] is True
         recording = server.client.get(f"/v1/invocations/{invocation}/recording").json()
         (kept,) = recording["recordings"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from app.application.history.transparency_ports import (
     Anchor,
@@ -32,11 +32,14 @@ class HistoryProver:
         book: CheckpointBook,
         events: StoredEvents,
         anchors: Sequence[Anchor] = (),
+        late: Callable[[], str | None] = lambda: None,
     ) -> None:
+        """Make one; ``late`` says what is wrong with anchors that take their time."""
         self._log = log
         self._book = book
         self._events = events
         self._anchors = anchors
+        self._late = late
         self._issuing = threading.Lock()
         self._unanchored: str | None = None
         self._contradiction: str | None = None
@@ -44,7 +47,7 @@ class HistoryProver:
     @property
     def anchoring_problem(self) -> str | None:
         """Why the newest checkpoint is not everywhere it should be."""
-        return self._unanchored
+        return " ".join(filter(None, (self._unanchored, self._late()))) or None
 
     @property
     def contradiction(self) -> str | None:

@@ -8,9 +8,9 @@ where nothing of them is used: pasted in unread, they could close the envelope a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import orjson
 from msgspec.structs import replace
 
@@ -21,8 +21,7 @@ from app.domain.outcomes import Outcome, OutcomeKind
 NOT_JSON = "The worker answered with something that is not JSON, or is nested too deeply."
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True):
     """A run as it counts, once its answer was read outside the worker."""
 
     outcome: Outcome
@@ -51,11 +50,12 @@ def read_outcome(
         return Reading(outcome)
     try:
         data = None if outcome.data is None else orjson.loads(outcome.data)
-        if outcome.kind is OutcomeKind.ERRORED:
-            return Reading(outcome, data if isinstance(data, dict) else {"message": str(data)})
-        orjson.dumps(data)  # what is nested too deeply to be written cannot be passed on
+        # What is nested too deeply to be written cannot be passed on, with an envelope around it.
+        orjson.dumps([[[[[[[[data]]]]]]]])
     except (orjson.JSONDecodeError, orjson.JSONEncodeError):
         return Reading(replace(outcome, kind=OutcomeKind.VIOLATED, data=None, detail=NOT_JSON))
+    if outcome.kind is OutcomeKind.ERRORED:
+        return Reading(outcome, data if isinstance(data, dict) else {"message": str(data)})
     complaint = contract.check_result(data)
     if complaint is not None:
         error = {"message": f"The hook's result does not fit its trigger: {complaint}"}

@@ -162,6 +162,8 @@ class DraftRunner:
         )
         reading = read_outcome(contract, payload, await self._runner.run(version, call))
         outcome, envelope = reading.outcome, None
+        if outcome.kind is OutcomeKind.VIOLATED:
+            self._runner.distrust(version, outcome)
         if reading.effects is not None:
             envelope = success(contract, outcome.data, reading.effects)
         elif outcome.kind is OutcomeKind.ERRORED:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 import orjson
 
 from app.application.invoking.recordings import content_of
@@ -21,8 +21,7 @@ from app.domain.outcomes import Call, Outcome, OutcomeKind
 _MAX_CLASS = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(msgspec.Struct, frozen=True):
     """An invocation: what was asked, by whom."""
 
     invocation_id: str
@@ -32,7 +31,7 @@ class Run:
     payload: Any
     request: Callable[[], bytes] = bytes
     """Writes ``Call.request``; asked only for a hook that is shown it."""
-    started: float = field(default_factory=time.perf_counter)
+    started: float = msgspec.field(default_factory=time.perf_counter)
 
 
 class HookRuns:
@@ -73,7 +72,9 @@ class HookRuns:
         outcome: Outcome,
         response_bytes: int,
     ) -> None:
-        """Write the run into the journal."""
+        """Write the run into the journal, and let no worker go on that broke its protocol."""
+        if outcome.kind is OutcomeKind.VIOLATED:
+            self._runner.distrust(self._versions.of(hook), outcome)
         error_class, error = self._error_of(hook, outcome)
         content = None
         if contract.record != "none":

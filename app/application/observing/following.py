@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol, TypeVar
 
 from app.application.journal_views import StoredExecution, StoredLine
 from app.application.observing.live import Chunk, Feed, Numbered
+from app.application.ports import Journal
 from app.domain.errors import Transient
 from app.domain.outcomes import OutcomeKind
 
@@ -56,6 +57,8 @@ class ExecutionFilter:
     hook_id: str | None = None
     kind: OutcomeKind | None = None
     caller: str | None = None
+    unsuccessful: bool = False
+    """Only those that did not succeed."""
 
     def matches(self, stored: StoredExecution) -> bool:
         """Tell whether a record passes."""
@@ -65,6 +68,7 @@ class ExecutionFilter:
             and self.hook_id in (None, record.hook_id)
             and self.kind in (None, record.kind)
             and self.caller in (None, record.caller)
+            and not (self.unsuccessful and record.kind is OutcomeKind.SUCCEEDED)
         )
 
 
@@ -87,6 +91,28 @@ class StoredItems(Protocol[T_co]):
     def after(self, sequence: int, limit: int) -> Sequence[T_co]:
         """Return those that come next after one."""
         ...
+
+
+class StoredLines:
+    """The journal's log lines, to be followed."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self.after = journal.lines_after
+
+    def newest(self) -> int:
+        return self._journal.newest()[1]
+
+
+class StoredExecutions:
+    """The journal's records, to be followed."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self.after = journal.executions_after
+
+    def newest(self) -> int:
+        return self._journal.newest()[0]
 
 
 class Read(Protocol):

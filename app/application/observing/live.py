@@ -64,10 +64,8 @@ class Reader(Generic[T]):
         """Wait for items; None after ``timeout`` seconds, or when it has ended."""
         if not self._waiting and not self.ended:
             self._woken.clear()
-            try:
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._woken.wait(), timeout)
-            except TimeoutError:
-                return None
         if not self._waiting:
             return None
         chunk = self._waiting.popleft()
@@ -116,6 +114,9 @@ class Feed(Generic[T]):
         self._ended = False
         self.dropped = 0
         """Items that readers were too slow for, since the start."""
+        self.reached = 0
+        """Number of the newest item that was handed over, to those whose filter it passes; readers
+        with nothing in their queue have seen all of theirs up to here."""
 
     @property
     def readers(self) -> int:
@@ -144,10 +145,11 @@ class Feed(Generic[T]):
         readers, loop = self._readers, self._loop
         if not readers or loop is None:
             return
-        stored = list(items)
+        if not (stored := list(items)):
+            return
         sorted_out = [(wanted, self._chunks(wanted, stored)) for wanted in readers]
         with contextlib.suppress(RuntimeError):  # the loop has closed meanwhile
-            loop.call_soon_threadsafe(self._deliver, sorted_out)
+            loop.call_soon_threadsafe(self._deliver, sorted_out, stored[-1].sequence)
 
     def end(self) -> None:
         """End all readers, and those to come: the server stops."""
@@ -163,7 +165,10 @@ class Feed(Generic[T]):
         ]
         return [Chunk(part, sum(map(self._size, part))) for part in parts]
 
-    def _deliver(self, sorted_out: Sequence[tuple[Hashable, Sequence[Chunk[T]]]]) -> None:
+    def _deliver(
+        self, sorted_out: Sequence[tuple[Hashable, Sequence[Chunk[T]]]], reached: int
+    ) -> None:
+        self.reached = reached
         for wanted, chunks in sorted_out:
             for reader in self._readers.get(wanted, ()):
                 for chunk in chunks:

@@ -97,7 +97,7 @@ class Reconciler:
         return await preview_plan(self._stages, ref)
 
     async def roll_back(self, ref: str, meta: Meta) -> SyncResult:
-        """Put a formerly applied commit in force again; see ``syncing.roll_back``."""
+        """Put a formerly applied commit in force again; see the module ``roll_back``."""
         return await roll_back(self._stages, ref, meta)
 
     async def compare(self) -> Drift:

@@ -17,7 +17,7 @@ from app.web.admission.auth import caller
 from app.web.protocol.endpoints import JSON, Answered, Endpoint, Inquiry, Operation
 from app.web.protocol.errors import MissingScope, MissingToken
 from app.web.protocol.formats import json_answer
-from app.web.protocol.parameters import CURSOR, LIMIT, SINCE, UNTIL, choice, text
+from app.web.protocol.parameters import LIMIT, SINCE, TWO_WAYS, UNTIL, choice, text
 from app.web.protocol.rate_limits import address_of
 
 
@@ -39,9 +39,14 @@ def note_denied(
             client=client,
             address=address_of(scope),
             route=f"{operation.method} {operation.path}",
-            reason=_reason(error),
+            reason=reason_of(error),
         )
     )
+
+
+def note_refused(log: AccessLog, scope: Scope, route: str, reason: str, client: str = "") -> None:
+    """Note a refusal at a door without access tokens; ``client`` may be a person."""
+    log.note(Access("denied", client=client, address=address_of(scope), route=route, reason=reason))
 
 
 def note_token_denied(
@@ -74,7 +79,11 @@ async def list_accesses(inquiry: Inquiry) -> Response:
         partial(inquiry.services.access.accesses, query, cursor=cursor, limit=limit)
     )
     return json_answer(
-        {"accesses": [access_members(record) for record in page.items], "next": page.next}
+        {
+            "accesses": [access_members(record) for record in page.items],
+            "next": page.next,
+            "previous": page.previous,
+        }
     )
 
 
@@ -94,7 +103,8 @@ def access_members(record: AccessRecord) -> dict[str, Any]:
     }
 
 
-def _reason(error: HookledgerError) -> str:
+def reason_of(error: HookledgerError) -> str:
+    """Say in a few words why somebody was refused."""
     match error:
         case MissingToken():
             return "no token"
@@ -126,7 +136,7 @@ ENDPOINTS = (
                 SINCE,
                 UNTIL,
                 LIMIT,
-                CURSOR,
+                TWO_WAYS,
             ),
             answers={200: Answered("A page of accesses.", {JSON: "Accesses"})},
         ),

@@ -14,7 +14,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from app.web.admission.exchange import ALWAYS
 from app.web.protocol.errors import TooSlow
-from app.web.protocol.problem_types import problem_answer
+from app.web.protocol.problems import problem_answer
 
 
 class PatientProtocol(HttpToolsProtocol):

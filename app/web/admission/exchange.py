@@ -20,11 +20,12 @@ from app.domain.errors import HookledgerError, Rejected
 from app.domain.revisions import Position
 from app.web.admission.access import note_denied
 from app.web.admission.auth import admit
+from app.web.admission.idempotency import answered_once
 from app.web.protocol.endpoints import Endpoint, Inquiry
 from app.web.protocol.errors import Disconnected, NoRoute, NotReached, WrongMethod
 from app.web.protocol.limits import min_position, read_body
 from app.web.protocol.parameters import parse_query
-from app.web.protocol.problem_types import place, problem_answer, unexpected_answer
+from app.web.protocol.problems import place, problem_answer, unexpected_answer
 from app.web.protocol.rate_limits import address_of
 from app.web.protocol.services import WebServices
 
@@ -77,25 +78,32 @@ class Exchange:
         body = await self._body(scope, receive)
         wanted = min_position(scope["headers"]) if operation.positioned else None
         table = await table_at(self._services.hooks, wanted)
-        response = await self._handle(
-            Inquiry(
-                services=self._services,
-                table=table,
-                min_position=wanted,
-                values=values,
-                path=scope["path_params"],
-                body=body,
-                accept=_accept(scope),
-                openapi=self._openapi,
-                client=client,
-                headers=scope["headers"],
-                address=address_of(scope),
-                route=f"{operation.method} {operation.path}",
-            )
+        inquiry = Inquiry(
+            services=self._services,
+            table=table,
+            min_position=wanted,
+            values=values,
+            path=scope["path_params"],
+            body=body,
+            accept=_accept(scope),
+            openapi=self._openapi,
+            client=client,
+            headers=scope["headers"],
+            address=address_of(scope),
+            route=f"{operation.method} {operation.path}",
         )
-        if operation.positioned:
-            response.headers.setdefault("hookledger-position", str(table.position))
-        return response
+
+        async def handle() -> Response:
+            response = await self._handle(inquiry)
+            if operation.positioned:
+                response.headers.setdefault("hookledger-position", str(table.position))
+            return response
+
+        if client is None:
+            return await handle()
+        return await answered_once(
+            self._services, operation, scope, client.id, body, handle, problem_answer
+        )
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes:
         """Read the body where there may be one; elsewhere nobody looks at it."""

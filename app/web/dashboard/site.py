@@ -28,8 +28,7 @@ from app.web.dashboard.hooks import (
     secret_list,
 )
 from app.web.dashboard.journal import invocation_list, invocation_page, logs
-from app.web.dashboard.past import history, history_files, verification
-from app.web.dashboard.past import moments as past
+from app.web.dashboard.past import history, history_files, moments, verification
 from app.web.dashboard.people import access, login
 from app.web.dashboard.sources import commits, sync_page
 from app.web.protocol.services import WebServices
@@ -51,7 +50,7 @@ PAGES: tuple[Page, ...] = (
     *commits.PAGES,
     *verification.PAGES,
     *history_files.PAGES,
-    *past.PAGES,
+    *moments.PAGES,
     *history.PAGES,
     *access.PAGES,
     *login.PAGES,

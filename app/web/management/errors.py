@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from starlette.responses import Response
 from starlette.types import Scope
 
+from app.application.callers.answer_once import KeyInUse, KeyReused
 from app.domain.errors import (
     Conflict,
     Forbidden,
@@ -32,7 +33,7 @@ from app.web.protocol.errors import (
     WrongMethod,
 )
 from app.web.protocol.formats import json_text
-from app.web.protocol.problem_types import headers_of, log_unexpected
+from app.web.protocol.problems import headers_of, log_unexpected
 
 MEDIA_TYPE = "application/json; charset=utf-8"
 
@@ -90,7 +91,9 @@ ERROR_CODES: tuple[tuple[type[HookledgerError], ErrorCode], ...] = (
     (NameTaken, ErrorCode("HookAlreadyExists", 409, "another hook has this name")),
     (SecretTaken, ErrorCode("SecretAlreadyExists", 409, "the hook has this secret already")),
     (OwnedBySource, ErrorCode("hook_owned_by_source", 409, "git owns the hook: commit instead")),
+    (KeyInUse, ErrorCode("idempotency_key_in_use", 409, "the first request is under way")),
     (Conflict, ErrorCode("conflict", 409, "the request contradicts the present state")),
+    (KeyReused, ErrorCode("idempotency_key_reused", 422, "the key came with another request")),
     (TooLarge, ErrorCode("payload_too_large", 413, "the body is over the limit")),
     (TooManyRequests, ErrorCode("too_many_requests", 429, "wait for `Retry-After` seconds")),
     (Stalled, ErrorCode("stalled", 503, "a person must act first")),

@@ -22,6 +22,7 @@ from app.domain.revisions import Position
 from app.web.admission.access import note_denied
 from app.web.admission.auth import admit
 from app.web.admission.exchange import note, reply, table_at
+from app.web.admission.idempotency import answered_once
 from app.web.management.bodies import BODY_LIMIT, parse_body
 from app.web.management.errors import (
     MEDIA_TYPE,
@@ -116,6 +117,7 @@ class ManagementExchange:
     async def _answered(self, client: ClientRow, scope: Scope, receive: Receive) -> Response:
         values = self._values(scope)
         body = await self._body(scope, receive)
+        parsed = parse_body(scope["headers"], body) if self._operation.body is not None else None
         table = await table_at(self._services.hooks, min_position(scope["headers"]))
         request = ManagementRequest(
             services=self._services,
@@ -123,16 +125,22 @@ class ManagementExchange:
             client=client,
             values=values,
             path=scope["path_params"],
-            body=body,
+            body=parsed,
         )
-        try:
-            response = await self._handle(request)
-        except InvalidBody:
-            raise
-        except Rejected as refusal:  # what the use case has to say, it says of the body
-            raise InvalidBody(problems_of(refusal)) from refusal
-        response.headers.setdefault("hookledger-position", str(table.position))
-        return response
+
+        async def handle() -> Response:
+            try:
+                response = await self._handle(request)
+            except InvalidBody:
+                raise
+            except Rejected as refusal:  # what the use case has to say, it says of the body
+                raise InvalidBody(problems_of(refusal)) from refusal
+            response.headers.setdefault("hookledger-position", str(table.position))
+            return response
+
+        return await answered_once(
+            self._services, self._operation, scope, client.id, body, handle, error_answer
+        )
 
     def _values(self, scope: Scope) -> Mapping[str, Any]:
         try:
@@ -140,9 +148,8 @@ class ManagementExchange:
         except Rejected as refusal:
             raise InvalidQuery(problems_of(refusal)) from refusal
 
-    async def _body(self, scope: Scope, receive: Receive) -> Any:
+    async def _body(self, scope: Scope, receive: Receive) -> bytes:
         """Read the body where one is expected; elsewhere clients send ``null`` or ``{}``."""
         if self._operation.body is None:
-            return None
-        body = await read_body(scope["headers"], receive, BODY_LIMIT)
-        return parse_body(scope["headers"], body)
+            return b""
+        return await read_body(scope["headers"], receive, BODY_LIMIT)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Mapping
 
 import orjson
 from starlette.responses import Response
@@ -25,14 +26,14 @@ from app.web.protocol.errors import Disconnected, TooLarge, TooManyRequests
 from app.web.protocol.formats import json_answer
 from app.web.protocol.limits import read_body
 from app.web.protocol.parameters import parse_query
-from app.web.protocol.problem_types import problem_answer
+from app.web.protocol.problems import headers_of, problem_answer
 from app.web.protocol.rate_limits import Buckets, address_of
 from app.web.protocol.services import WebServices
-from app.web.refusals import too_many_answer
 
 _log = logging.getLogger("hookledger.web")
 
 _STATUS = {"access_denied": 401, "server_error": 500}
+_TOO_MANY = 429
 _UNAVAILABLE = 503
 _ID_LENGTH = 64
 """More than any client's id has; a longer one takes no memory."""
@@ -90,12 +91,10 @@ class TokenEndpoint:
             response = _issued(await self._issue(request, scope))
         except Disconnected:
             return
-        except TooManyRequests as error:
-            response = too_many_answer(error, scope)
         except TooLarge as error:
             response = problem_answer(error, scope)
         except HookledgerError as error:
-            response = _refused(error, scope)
+            response = oauth_answer(error, scope)
         except Exception:  # noqa: BLE001 (whatever it is, the caller gets an error it understands)
             _log.exception("unexpected_error")
             response = _error("server_error", "The server's log tells the cause.", 500)
@@ -154,8 +153,11 @@ def _issued(issued: IssuedToken) -> Response:
     )
 
 
-def _refused(error: HookledgerError, scope: Scope) -> Response:
+def oauth_answer(error: HookledgerError, scope: Scope) -> Response:
+    """Answer with an error as OAuth writes it (RFC 6749, section 5.2)."""
     match error:
+        case TooManyRequests():
+            return _error("too_many_requests", error.message, _TOO_MANY, headers_of(error))
         case ExchangeUnavailable():
             return _error(error.error, error.message, _UNAVAILABLE)
         case TokenRefused():
@@ -170,7 +172,7 @@ def _refused(error: HookledgerError, scope: Scope) -> Response:
 
 
 def _error(
-    error: str, description: str, status: int, headers: dict[str, str] | None = None
+    error: str, description: str, status: int, headers: Mapping[str, str] | None = None
 ) -> Response:
     body = orjson.dumps({"error": error, "error_description": description})
     return Response(body, status, headers, media_type=JSON)

@@ -156,7 +156,9 @@ ENDPOINTS = (
             parameters=(
                 text("trigger", "Id of a trigger."),
                 text("hook", "Id of a hook, or a name it had."),
-                text("commit", "The commit that ran: its full id."),
+                text(
+                    "commit", "The commit that ran: its id, or 7 digits or more of its beginning."
+                ),
                 SINCE,
                 UNTIL,
             ),

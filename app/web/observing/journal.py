@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, get_args
 
 from starlette.responses import Response
 
+from app.application.invoking.contracts import contract_in
 from app.application.journal_views import ExecutionQuery, ExecutionRecord, LogQuery, StoredLine
 from app.application.views import ActiveTable
 from app.domain.errors import Problem, Rejected
 from app.domain.outcomes import Level, OutcomeKind
 from app.web.protocol.endpoints import JSON, Answered, Endpoint, Inquiry, Operation
 from app.web.protocol.formats import json_answer
-from app.web.protocol.parameters import CURSOR, LIMIT, SINCE, UNTIL, Parameter, choice, text
+from app.web.protocol.parameters import LIMIT, SINCE, TWO_WAYS, UNTIL, Parameter, choice, flag, text
 
 _ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}\Z")
 
@@ -33,6 +36,7 @@ async def list_invocations(inquiry: Inquiry) -> Response:
         caller=values["caller"],
         min_ms=values["min_ms"],
         text=values["text"],
+        unsuccessful=values["unsuccessful"],
     )
     page = await inquiry.services.read(
         partial(
@@ -43,25 +47,46 @@ async def list_invocations(inquiry: Inquiry) -> Response:
         )
     )
     shown = [record_members(record) for record in page.items]
-    return json_answer({"invocations": shown, "next": page.next})
+    return json_answer({"invocations": shown, "next": page.next, "previous": page.previous})
 
 
 async def list_lines(inquiry: Inquiry) -> Response:
     """Answer log lines, newest first."""
     values = inquiry.values
-    query = LogQuery(
-        invocation_id=values["invocation"],
-        hook=hook_id_of(inquiry.table, values["hook"]),
-        level=values["level"],
-        since=values["since"],
-        until=values["until"],
-    )
+    query = line_query(inquiry.table, values)
     page = await inquiry.services.read(
         partial(
             inquiry.services.journal.lines, query, cursor=values["cursor"], limit=values["limit"]
         )
     )
-    return json_answer({"lines": [line_members(line) for line in page.items], "next": page.next})
+    lines = [line_members(line) for line in page.items]
+    return json_answer({"lines": lines, "next": page.next, "previous": page.previous})
+
+
+def line_query(table: ActiveTable, values: Mapping[str, Any]) -> LogQuery:
+    """Make a query of filters.
+
+    Raises ``Rejected`` for a hook and ``NotFound`` for a trigger that nobody knows.
+    """
+    trigger = values.get("trigger")
+    check_trigger(table, trigger)
+    return LogQuery(
+        invocation_id=values.get("invocation"),
+        hook=hook_id_of(table, values.get("hook")),
+        hooks=tuple(hook.id for hook in table.hooks.values() if hook.trigger == trigger)
+        if trigger
+        else None,
+        level=values.get("level"),
+        text=values.get("text"),
+        since=values.get("since"),
+        until=values.get("until"),
+    )
+
+
+def check_trigger(table: ActiveTable, trigger: str | None) -> None:
+    """Raise ``NotFound``, with those there are, for a trigger whose hooks nobody can know."""
+    if trigger is not None and all(hook.trigger != trigger for hook in table.hooks.values()):
+        contract_in(table, trigger)
 
 
 def record_members(record: ExecutionRecord) -> dict[str, Any]:
@@ -124,6 +149,11 @@ MIN_MS = Parameter(
     _milliseconds,
 )
 _INVOCATION = text("invocation", "Id of an invocation, from `Hookledger-Invocation`.")
+UNSUCCESSFUL = replace(
+    flag("unsuccessful", "`true`: only those that did not succeed, however they ended."),
+    default=False,
+)
+LINE_TEXT = text("text", "A part of the line, as it is stored: masked. Case does not matter.")
 _POSITION = ("Hookledger-Position",)
 
 ENDPOINTS = (
@@ -144,16 +174,19 @@ ENDPOINTS = (
             parameters=(
                 text("trigger", "Id of a trigger."),
                 text("hook", "Id of a hook, or a name it had."),
-                text("commit", "The commit that ran: its full id."),
+                text(
+                    "commit", "The commit that ran: its id, or 7 digits or more of its beginning."
+                ),
                 choice("kind", "How it ended.", tuple(kind.value for kind in OutcomeKind)),
+                UNSUCCESSFUL,
                 text("caller", "Id of the client that called; `queue` for deliveries."),
                 MIN_MS,
-                text("text", "A part of the error's sentence."),
+                text("text", "A part of the error's sentence. Case does not matter."),
                 _INVOCATION,
                 SINCE,
                 UNTIL,
                 LIMIT,
-                CURSOR,
+                TWO_WAYS,
             ),
             answers={200: Answered("A page of records.", {JSON: "Invocations"}, _POSITION)},
         ),
@@ -165,20 +198,26 @@ ENDPOINTS = (
             method="GET",
             path="/v1/logs",
             summary="List what hooks wrote",
-            description="Newest first; filters are combined. Secrets are masked.",
+            description=(
+                "Newest first; filters are combined. Secrets are masked, also where `text` looks. "
+                "With `text` or `trigger` a page may hold less than `limit` and yet have a `next`."
+            ),
             group="Journal",
             scope="read:invocations",
             positioned=True,
             parameters=(
                 _INVOCATION,
                 text("hook", "Name of a hook, or its id."),
+                text("trigger", "Id of a trigger: lines of the hooks that it has now."),
                 choice("level", "Only lines of this level.", get_args(Level)),
+                LINE_TEXT,
                 SINCE,
                 UNTIL,
                 LIMIT,
-                CURSOR,
+                TWO_WAYS,
             ),
             answers={200: Answered("A page of lines.", {JSON: "Lines"}, _POSITION)},
+            problems=("not-found",),
         ),
         list_lines,
     ),

@@ -3,7 +3,8 @@
 A stream begins with ``open``, whose id is the place to resume from, and then holds an event for
 each line or record, with its number as id: a client that comes back with ``Last-Event-ID`` misses
 nothing that is still stored. ``gap`` says what it misses; ``end`` says why nothing more comes. A
-line that begins with ``:`` is there to keep the connection alive.
+line that begins with ``:`` is there to keep the connection alive; the id before it is as far as
+there is nothing for the reader, who may then come back later than it could with its last event's.
 """
 
 from __future__ import annotations
@@ -23,15 +24,23 @@ from app.application.observing.following import (
     ExecutionFilter,
     Gap,
     LineFilter,
+    StoredExecutions,
     StoredItems,
+    StoredLines,
     follow,
 )
 from app.application.observing.live import Chunk, Feed, Numbered
-from app.application.ports import Journal
 from app.domain.errors import Forbidden, HookledgerError, Problem, Rejected, Unauthenticated
 from app.domain.outcomes import Level, OutcomeKind
 from app.web.admission.auth import admit
-from app.web.observing.journal import hook_id_of, line_members, record_members
+from app.web.observing.journal import (
+    LINE_TEXT,
+    UNSUCCESSFUL,
+    check_trigger,
+    hook_id_of,
+    line_members,
+    record_members,
+)
 from app.web.protocol.endpoints import Answered, Endpoint, Inquiry, Operation
 from app.web.protocol.formats import json_text
 from app.web.protocol.limits import Headers, only
@@ -58,11 +67,13 @@ _NUMBER = re.compile(r"[0-9]{1,18}\Z")
 async def stream_lines(inquiry: Inquiry) -> Response:
     """Answer log lines as they are stored."""
     values = inquiry.values
+    check_trigger(inquiry.table, values["trigger"])
     wanted = LineFilter(
         invocation_id=values["invocation"],
         hook_id=hook_id_of(inquiry.table, values["hook"]),
         trigger=values["trigger"],
         level=values["level"],
+        text=values["text"],
     )
     services = inquiry.services
     return _stream(
@@ -73,14 +84,16 @@ async def stream_lines(inquiry: Inquiry) -> Response:
 async def stream_invocations(inquiry: Inquiry) -> Response:
     """Answer execution records as they are stored."""
     values = inquiry.values
+    check_trigger(inquiry.table, values["trigger"])
     wanted = ExecutionFilter(
         trigger=values["trigger"],
         hook_id=hook_id_of(inquiry.table, values["hook"]),
         kind=OutcomeKind(values["kind"]) if values["kind"] is not None else None,
         caller=values["caller"],
+        unsuccessful=values["unsuccessful"],
     )
     services = inquiry.services
-    stored = _Executions(services.journal)
+    stored = StoredExecutions(services.journal)
     return _stream(inquiry, services.live.executions, wanted, stored, _write_executions)
 
 
@@ -96,26 +109,6 @@ class EventStream(StreamingResponse):
 
         with contextlib.suppress(TimeoutError):
             await super().stream_response(patiently)
-
-
-class StoredLines:
-    """Log lines as ``follow`` asks for them."""
-
-    def __init__(self, journal: Journal) -> None:
-        self._journal = journal
-        self.after = journal.lines_after
-
-    def newest(self) -> int:
-        return self._journal.newest()[1]
-
-
-class _Executions:
-    def __init__(self, journal: Journal) -> None:
-        self._journal = journal
-        self.after = journal.executions_after
-
-    def newest(self) -> int:
-        return self._journal.newest()[0]
 
 
 def stream_answer(
@@ -139,9 +132,9 @@ def stream_answer(
 
     async def events() -> AsyncIterator[bytes]:
         with seats.sit(reader):
-            begin = after
-            if begin is None:
-                begin = await services.read(stored.newest)
+            newest = await services.read(stored.newest)
+            # A number from another journal: whoever came back with it again would miss things.
+            begin = newest if after is None else min(after, newest)
             yield b"retry: %d\n" % RETRY_MILLISECONDS + event("open", {"after": begin}, begin)
             last = time.monotonic()
             reason = "shutdown"
@@ -151,13 +144,14 @@ def stream_answer(
             try:
                 async with contextlib.aclosing(following):
                     async for found in following:
+                        place = max(begin, feed.reached)  # asked before others have their turn
                         await admit_still()
                         if isinstance(found, Gap):
                             yield event("gap", {"dropped": found.dropped, "reason": found.reason})
                         elif found is not None:
                             yield write(found)
                         elif time.monotonic() - last >= HEARTBEAT_SECONDS:
-                            yield b": still here\n\n"
+                            yield b"id: %d\n: still here\n\n" % place
                         else:
                             continue
                         last = time.monotonic()
@@ -257,10 +251,11 @@ ENDPOINTS = (
                 text("hook", "Name of a hook, or its id."),
                 text("trigger", "Id of a trigger."),
                 choice("level", "Only lines of this level.", get_args(Level)),
+                LINE_TEXT,
                 AFTER,
             ),
             answers={200: Answered("Events, without end.", {EVENTS: "Text"})},
-            problems=("transient",),
+            problems=("not-found", "transient"),
         ),
         stream_lines,
     ),
@@ -277,11 +272,12 @@ ENDPOINTS = (
                 text("trigger", "Id of a trigger."),
                 text("hook", "Name of a hook, or its id."),
                 choice("kind", "How it ended.", tuple(kind.value for kind in OutcomeKind)),
+                UNSUCCESSFUL,
                 text("caller", "Id of the client that called."),
                 AFTER,
             ),
             answers={200: Answered("Events, without end.", {EVENTS: "Text"})},
-            problems=("transient",),
+            problems=("not-found", "transient"),
         ),
         stream_invocations,
     ),

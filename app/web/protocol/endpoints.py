@@ -57,6 +57,8 @@ class Operation:
     body_types: tuple[str, ...] = (JSON,)
     """Media types that are read; JSON is read whatever the content type says, unless that is one of
     the others."""
+    repeatable: bool = False
+    """Whether it honours ``Idempotency-Key``: for what changes something."""
     positioned: bool = False
     """Whether it honours ``Hookledger-Min-Position`` and says its position."""
     problems: tuple[str, ...] = ()

@@ -21,6 +21,8 @@ _POSITION_DIGITS = 18
 Headers = Iterable[tuple[bytes, bytes]]
 """As ASGI gives them: names in lower case."""
 
+RawHeaders = list[tuple[bytes, bytes]]
+
 
 def only(headers: Headers, name: bytes) -> bytes | None:
     """Return a header's value; raise ``Rejected`` if it is there twice.

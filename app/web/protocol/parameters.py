@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 from urllib.parse import parse_qsl
@@ -188,5 +188,6 @@ LIMIT = Parameter(
     DEFAULT_LIMIT,
 )
 CURSOR = text("cursor", "The `next` of the answer before; continues the list behind it.")
+TWO_WAYS = replace(CURSOR, description="The `next` or `previous` of an answer to the same filters.")
 SINCE = moment("since", "Not before this time (RFC 3339).")
 UNTIL = moment("until", "Before this time (RFC 3339).")

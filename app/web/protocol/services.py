@@ -12,6 +12,7 @@ import anyio.to_thread
 
 from app.application.callers.accept_tokens import TokenDesk
 from app.application.callers.access_ports import AccessLog
+from app.application.callers.answer_once import AnswerOnce
 from app.application.callers.issue_tokens import TokenIssuer
 from app.application.callers.sign_in import SignIn
 from app.application.history.hook_versions import PastVersion
@@ -109,6 +110,7 @@ class WebServices:
     drafts: DraftRunner
     hooks: HookTable
     writer: HookWriter
+    once: AnswerOnce
     audit: AuditLog
     past: TimeTravel
     prover: HistoryProver

@@ -23,6 +23,7 @@ from app.web.schemas.parts import (
     NEXT,
     NUMBER,
     OBJECT,
+    PAGES,
     POSITION,
     TEXT,
     TEXTS,
@@ -168,7 +169,7 @@ SCHEMAS: Mapping[str, Schema] = {
         {**_HOOK, "script": TEXT, "script_sha256": TEXT, "as_of": POSITION}
     ),
     "Complaint": _COMPLAINT,
-    "Lines": object_of({"lines": list_of(reference("Line")), "next": NEXT}),
+    "Lines": object_of({"lines": list_of(reference("Line")), **PAGES}),
     "Line": object_of(
         {
             "sequence": COUNT,

@@ -10,6 +10,7 @@ from app.web.schemas.parts import (
     COUNT,
     NEXT,
     OBJECT,
+    PAGES,
     POSITION,
     TEXT,
     TIME,
@@ -43,9 +44,6 @@ _EVENT = object_of(
         "data": OBJECT | {"description": "Members of the event; of scripts, digest and size."},
     }
 )
-_PREVIOUS = or_null(
-    TEXT | {"description": "Give it as `cursor` to go back; null at the beginning."}
-)
 _FIELDS = list_of(
     object_of(
         {
@@ -58,9 +56,7 @@ _FIELDS = list_of(
 _ROW_DIFF = object_of({"id": TEXT, "fields": _FIELDS})
 
 HISTORY_SCHEMAS: Mapping[str, Schema] = {
-    "Events": object_of(
-        {"events": list_of(reference("Event")), "next": NEXT, "previous": _PREVIOUS}
-    ),
+    "Events": object_of({"events": list_of(reference("Event")), **PAGES}),
     "Event": _EVENT,
     "EventLine": reference("Event") | {"description": "One event a line."},
     "EventExport": object_of({"events": list_of(reference("Event"))}),

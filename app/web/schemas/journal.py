@@ -11,8 +11,8 @@ from app.web.schemas.parts import (
     COMMIT,
     COUNT,
     FLAG,
-    NEXT,
     NUMBER,
+    PAGES,
     POSITION,
     TEXT,
     TIME,
@@ -35,7 +35,7 @@ _TALLY: dict[str, Schema] = {
 }
 
 JOURNAL_SCHEMAS: Mapping[str, Schema] = {
-    "Invocations": object_of({"invocations": list_of(reference("Invocation")), "next": NEXT}),
+    "Invocations": object_of({"invocations": list_of(reference("Invocation")), **PAGES}),
     "Invocation": object_of(
         {
             "invocation_id": TEXT,
@@ -104,7 +104,7 @@ JOURNAL_SCHEMAS: Mapping[str, Schema] = {
             "series": list_of(object_of({"at": TIME, **_TALLY})),
         }
     ),
-    "Accesses": object_of({"accesses": list_of(reference("Access")), "next": NEXT}),
+    "Accesses": object_of({"accesses": list_of(reference("Access")), **PAGES}),
     "Access": object_of(
         {
             "kind": words(get_args(AccessKind)),

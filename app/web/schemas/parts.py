@@ -49,5 +49,12 @@ TIME: Schema = {"type": "string", "format": "date-time"}
 OBJECT: Schema = {"type": "object"}
 TEXTS: Schema = {"type": "object", "additionalProperties": TEXT}
 NEXT = or_null(TEXT | {"description": "Give it as `cursor` to continue; null at the end."})
+PAGES: dict[str, Schema] = {
+    "next": NEXT,
+    "previous": or_null(
+        TEXT | {"description": "Give it as `cursor` to go back; null at the beginning."}
+    ),
+}
+"""What a list has that can be read both ways."""
 POSITION: Schema = COUNT | {"description": "Place of an event in the store, from 1 on."}
 COMMIT = or_null(TEXT | {"description": "Id of a git commit."})

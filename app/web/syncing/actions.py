@@ -70,6 +70,7 @@ def _operation(
         body=f"{path.capitalize()}Request",
         body_required=True,
         positioned=True,
+        repeatable=True,
         parameters=(SOURCE,),
         answers={200: answered},
         problems=("not-found", *problems),

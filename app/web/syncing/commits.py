@@ -188,6 +188,7 @@ ENDPOINTS = (
             body="FileChanges",
             body_required=True,
             positioned=True,
+            repeatable=True,
             answers={201: Answered("The commit.", {JSON: "Commit"}, ("Hookledger-Position",))},
             problems=("not-found", "conflict", "revision-rejected", "stalled", "transient"),
         ),

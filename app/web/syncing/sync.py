@@ -89,6 +89,7 @@ ENDPOINTS = (
             scope="update:sync",
             body="Nothing",
             positioned=True,
+            repeatable=True,
             parameters=(SOURCE,),
             answers={
                 200: Answered("What was done.", {JSON: "SyncResult"}, ("Hookledger-Position",))

@@ -11,17 +11,17 @@ from functools import partial
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from app.domain.errors import HookledgerError
+from app.domain.errors import HookledgerError, Unauthenticated
+from app.web.admission.access import note_refused
 from app.web.admission.exchange import note, reply
 from app.web.protocol.endpoints import JSON, Answered, Operation
 from app.web.protocol.errors import Disconnected, TooManyRequests
 from app.web.protocol.formats import json_answer
 from app.web.protocol.limits import only, read_body
 from app.web.protocol.parameters import parse_query, path_parameter
-from app.web.protocol.problem_types import problem_answer, unexpected_answer
+from app.web.protocol.problems import problem_answer, unexpected_answer
 from app.web.protocol.rate_limits import Buckets, Rate
 from app.web.protocol.services import WebServices
-from app.web.refusals import too_many_answer
 
 BODY_LIMIT = 256 * 1024
 """Bytes; a push of thousands of commits may have more, which the regular look then finds."""
@@ -50,6 +50,9 @@ RECEIVE_WEBHOOK = Operation(
 )
 
 
+_ROUTE = f"{RECEIVE_WEBHOOK.method} {RECEIVE_WEBHOOK.path}"
+
+
 class WebhookEndpoint:
     """The operation ``RECEIVE_WEBHOOK``."""
 
@@ -65,9 +68,9 @@ class WebhookEndpoint:
             response = await self._answered(scope, body)
         except Disconnected:
             return
-        except TooManyRequests as error:
-            response = too_many_answer(error, scope)
         except HookledgerError as error:
+            if isinstance(error, Unauthenticated):
+                note_refused(self._services.access, scope, _ROUTE, "bad signature")
             response = problem_answer(error, scope)
         except Exception as error:  # noqa: BLE001 (whatever it is, the forge gets a problem)
             response = unexpected_answer(error, scope)

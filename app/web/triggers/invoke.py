@@ -7,8 +7,7 @@ platform is a problem document. Neither is ever written as the other.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import msgspec
@@ -18,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from app.application.invoking.invoke import Answer
 from app.application.invoking.run_draft import shown_request
+from app.application.views import ActiveTable
 from app.domain.errors import HookledgerError, Rejected, Unauthenticated
 from app.domain.outcomes import LogLine, Outcome, OutcomeKind
 from app.domain.revisions import Position
@@ -26,10 +26,10 @@ from app.web.admission.auth import admit, bearer_token
 from app.web.admission.exchange import ALWAYS
 from app.web.protocol.endpoints import JSON, Answered, Operation
 from app.web.protocol.errors import Disconnected
-from app.web.protocol.limits import Headers, min_position, read_body
+from app.web.protocol.limits import Headers, RawHeaders, min_position, read_body
 from app.web.protocol.parameters import path_parameter
-from app.web.protocol.problem_types import (
-    FAILURES,
+from app.web.protocol.problem_types import FAILURES
+from app.web.protocol.problems import (
     OVERLOADED_RETRY_SECONDS,
     problem_answer,
     render,
@@ -84,8 +84,6 @@ INVOKE = Operation(
 
 _TYPE = (b"content-type", JSON.encode())
 
-RawHeaders = list[tuple[bytes, bytes]]
-
 
 class Question(msgspec.Struct, frozen=True):
     """Who asks which trigger; the body comes after it."""
@@ -93,15 +91,28 @@ class Question(msgspec.Struct, frozen=True):
     trigger: str
     caller: str
     min_position: Position | None
-    headers: Headers
+
+
+class Block:
+    """Headers that many answers share, as ASGI has them and as HTTP/1.1 does."""
+
+    __slots__ = ("pairs", "text")
+
+    def __init__(self, *pairs: tuple[bytes, bytes]) -> None:
+        self.pairs = pairs
+        self.text = b"".join(b"%b: %b\r\n" % pair for pair in pairs)
+
+
+_OF_EVERY_ANSWER = Block(*ALWAYS)
 
 
 class Reply(msgspec.Struct, frozen=True):
     """A whole answer."""
 
     status: int
-    headers: RawHeaders
+    own: RawHeaders
     body: bytes
+    shared: Block = _OF_EVERY_ANSWER
 
 
 class InvokeEndpoint:
@@ -127,8 +138,8 @@ class InvokeEndpoint:
             note_denied(self._access, self._hooks.table, INVOKE, scope, error)
             reply = _reply(problem_answer(error, scope))
         else:
-            reply = await self.answer(question, body, started)
-        start = {"status": reply.status, "headers": reply.headers}
+            reply = await self.answer(question, headers, body, started)
+        start = {"status": reply.status, "headers": [*reply.shared.pairs, *reply.own]}
         await send({"type": "http.response.start", **start})
         await send({"type": "http.response.body", "body": reply.body})
 
@@ -141,9 +152,16 @@ class InvokeEndpoint:
             if holder is None:
                 raise
             caller = holder
-        return Question(trigger, caller, min_position(headers), headers)
+        return Question(trigger, caller, min_position(headers))
 
-    async def answer(self, question: Question, body: bytes, started: float) -> Reply:
+    @property
+    def table(self) -> ActiveTable:
+        """What callers are admitted by: as long as it is the same, so is every question."""
+        return self._hooks.table
+
+    async def answer(
+        self, question: Question, headers: Headers, body: bytes, started: float
+    ) -> Reply:
         """Answer a question that came at ``started`` (``time.perf_counter``); never raises."""
         trigger = question.trigger
         try:
@@ -152,16 +170,9 @@ class InvokeEndpoint:
                 body,
                 caller=question.caller,
                 min_position=question.min_position,
-                request=partial(_shown, question.headers, trigger),
+                request=partial(_shown, headers, trigger),
             )
-            headers = provenance(answer, time.perf_counter() - started)
-            if answer.envelope is not None:
-                return _json(200, answer.envelope, headers)
-            if answer.accepted:
-                return _json(202, _accepted(answer), headers)
-            if answer.failure is None:
-                return Reply(204, [*headers, *ALWAYS], b"")
-            return _reply(_failed(answer.failure, answer), headers)
+            return _told(answer, time.perf_counter() - started)
         except HookledgerError as error:
             return _reply(problem_answer(error, _place(trigger)))
         except Exception as error:  # noqa: BLE001 (whatever it is, the caller gets a problem)
@@ -173,27 +184,45 @@ class InvokeEndpoint:
         return self._may_invoke(trigger, token) if token is not None else None
 
 
-def provenance(answer: Answer, total: float) -> RawHeaders:
-    """Say what ran, from which commit and event, and how long it took (W3C Server Timing)."""
-    headers = [
+def _told(answer: Answer, total: float) -> Reply:
+    """Say what came of it, what ran, and how long it took (W3C Server Timing)."""
+    own = [
         (b"hookledger-invocation", header_value(answer.invocation_id)),
-        (b"hookledger-position", b"%d" % answer.position),
         (
             b"server-timing",
             b"queue;dur=%.3f, run;dur=%.3f, total;dur=%.3f"
             % (answer.queued * 1000, answer.ran * 1000, total * 1000),
         ),
     ]
-    hook = answer.hook
-    if hook is not None:
-        headers.append((b"hookledger-hook", header_value(hook.name)))
-        if hook.commit is not None:
-            headers.append((b"hookledger-revision", header_value(hook.commit)))
     if answer.skipped is not None:
-        headers.append((b"hookledger-skipped", header_value(answer.skipped)))
+        own.append((b"hookledger-skipped", header_value(answer.skipped)))
     if answer.failed_open is not None:
-        headers.append((b"hookledger-failed-open", header_value(answer.failed_open)))
-    return headers
+        own.append((b"hookledger-failed-open", header_value(answer.failed_open)))
+    status, body = 204, b""
+    if answer.envelope is not None:
+        status, body = 200, answer.envelope
+    elif answer.accepted:
+        status, body = 202, _accepted(answer)
+    elif answer.failure is not None:
+        problem = _failed(answer.failure, answer)
+        status, body = problem.status_code, bytes(problem.body)
+        own += problem.raw_headers
+    if status in (200, 202):
+        own += (_TYPE, (b"content-length", b"%d" % len(body)))
+    hook = answer.hook
+    name, commit = (hook.name, hook.commit) if hook is not None else (None, None)
+    return Reply(status, own, body, _provenance(answer.position, name, commit))
+
+
+@lru_cache(maxsize=4096)
+def _provenance(position: Position, hook: str | None, commit: str | None) -> Block:
+    """Say from which event, hook and commit answers come."""
+    headers = [*ALWAYS, (b"hookledger-position", b"%d" % position)]
+    if hook is not None:
+        headers.append((b"hookledger-hook", header_value(hook)))
+    if commit is not None:
+        headers.append((b"hookledger-revision", header_value(commit)))
+    return Block(*headers)
 
 
 def header_value(text: str) -> bytes:
@@ -207,19 +236,12 @@ def header_value(text: str) -> bytes:
     return text.encode("latin-1")
 
 
-def _json(status: int, body: bytes, headers: RawHeaders) -> Reply:
-    headers += (_TYPE, (b"content-length", b"%d" % len(body)), *ALWAYS)
-    return Reply(status, headers, body)
-
-
 def _shown(headers: Headers, trigger: str) -> bytes:
     return shown_request({n.decode("latin-1"): v.decode("latin-1") for n, v in headers}, trigger)
 
 
-def _reply(response: Response, headers: Sequence[tuple[bytes, bytes]] = ()) -> Reply:
-    return Reply(
-        response.status_code, [*response.raw_headers, *headers, *ALWAYS], bytes(response.body)
-    )
+def _reply(response: Response) -> Reply:
+    return Reply(response.status_code, response.raw_headers, bytes(response.body))
 
 
 def _place(trigger: str) -> Scope:

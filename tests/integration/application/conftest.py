@@ -123,6 +123,9 @@ class FakeRunner:
     async def run(self, version: HookVersion, call: Call) -> Outcome:
         return Outcome(OutcomeKind.SUCCEEDED, b"{}")
 
+    def distrust(self, version: HookVersion, outcome: Outcome) -> None:
+        raise AssertionError("it answers what can be read")
+
     async def prepare(self, versions: Sequence[HookVersion]) -> None:
         return
 

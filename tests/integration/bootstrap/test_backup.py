@@ -11,11 +11,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from app.application.callers.answer_once import Answer, KeptAnswer
 from app.application.callers.manage_clients import create_client
 from app.bootstrap.ambient import cli_meta, new_id
 from app.bootstrap.backup import MANIFEST, Manifest, back_up, read_manifest, restore
 from app.bootstrap.presence import serving
-from app.bootstrap.storage import open_queue, open_storage
+from app.bootstrap.storage import open_answers, open_queue, open_storage, open_vault
 from app.domain.errors import Rejected, Stalled
 from config.settings import Settings, load_settings
 
@@ -159,6 +160,19 @@ def test_files_that_are_there_stay_unless_they_are_set_aside(
     shutil.copy(aside, tmp_path / "aside.db")
     with closing(sqlite3.connect(tmp_path / "aside.db")) as former:
         assert former.execute("SELECT count(*) FROM stored_events").fetchone() == (2,)
+
+
+def test_no_kept_answer_tells_of_a_change_that_the_restored_ledger_lacks(
+    settings: Settings, tmp_path: Path
+) -> None:
+    make_client(settings, "first")
+    backup(settings, tmp_path / "backup")
+    kept = settings.data_dir / "answers.db"
+    with open_vault(settings) as vault, open_answers(settings, vault) as answers:
+        answers.keep("client", "key", KeptAnswer(b"f", Answer(201, (), b"{}")))
+    restore(settings, tmp_path / "backup", force=True)
+    assert not kept.exists()
+    assert list(settings.data_dir.glob("answers.db.before-*"))
 
 
 def test_nothing_is_restored_under_a_running_server(settings: Settings, tmp_path: Path) -> None:

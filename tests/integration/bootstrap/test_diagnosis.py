@@ -46,3 +46,15 @@ def test_a_disk_that_is_nearly_full_is_found(
     check = found(settings, "data directory")
     assert not check.ok
     assert "5 MiB left" in check.detail
+
+
+def test_the_descriptors_that_may_be_needed_are_compared_with_those_there_are(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("resource.getrlimit", lambda _: (1024, 4096))
+    assert found(settings, "file descriptors").ok
+    monkeypatch.setattr("resource.getrlimit", lambda _: (1024, 1024))
+    check = found(settings, "file descriptors")
+    assert not check.ok
+    assert "LimitNOFILE" in check.detail
+    assert diagnose(settings).can_serve, "fewer do until many callers come"

@@ -121,6 +121,25 @@ def test_readiness_names_the_event_and_the_way_out(upgraded: Settings) -> None:
         assert checks[name].ok
 
 
+def test_a_server_whose_events_were_removed_is_not_ready(settings: Settings) -> None:
+    with open_storage(settings) as storage:
+        with recorded_as(Meta(actor="alice", origin="cli")):
+            storage.ledger.record(a_client("C1"), a_client("C2"))
+        for follower in storage.followers:
+            assert follower.wait(storage.ledger.head(), 5)
+    with contextlib.closing(sqlite3.connect(settings.database)) as attacker, attacker:
+        attacker.execute("DROP TRIGGER stored_events_no_delete")
+        attacker.execute("DELETE FROM stored_events WHERE rowid = 2")
+
+    with open_storage(settings) as storage, open_prover(storage) as prover:
+        checks = checks_of(storage, prover)
+
+    for name in ("hook-table", "hook_table_v2", "audit_log_v2"):
+        check = checks[f"projection:{name}"]
+        assert not check.ok
+        assert "has seen event 2, but the store ends at 1: events were removed" in check.detail
+
+
 def test_it_is_signed_for_and_verified_like_any_other(upgraded: Settings) -> None:
     with open_storage(upgraded) as storage, open_prover(storage) as prover:
         assert prover.checkpoint().signed.checkpoint.size == 3

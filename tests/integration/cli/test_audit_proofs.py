@@ -18,6 +18,7 @@ from typer.testing import CliRunner, Result
 from app.bootstrap.storage import open_storage, rebuild_projections
 from app.bootstrap.transparency import open_prover
 from app.cli.main import cli
+from app.domain.errors import Stalled
 from tests.benchmarks.event_log import generate
 
 EVENTS = 900
@@ -257,6 +258,91 @@ def test_a_checkpoint_in_the_followed_repository_contradicts_too(
     assert contradicting["where"] == "refs/hookledger/checkpoints"
 
 
+def test_checkpoints_are_pushed_to_a_repository_elsewhere_and_compared(
+    var: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repo = tmp_path / "repo"
+    subprocess.run(["git", "init", "--quiet", "--bare", repo], check=True)
+    remote = (
+        f'repo = "file://{repo}"\nbranch = "main"\nanchor_ref = "refs/hookledger/checkpoints"\n'
+    )
+    remote += '[remote]\nprotocols = ["file"]\npush = '
+    (tmp_path / "settings.toml").write_text(f"{remote}false\n")
+    monkeypatch.setenv("HOOKLEDGER_CONFIG", str(tmp_path / "settings.toml"))
+    with pytest.raises(Stalled, match=r"`remote.push = true`"):
+        sign()
+    (tmp_path / "settings.toml").write_text(f"{remote}true\n")
+    assert run("clients", "create", "one more", "--scope", "read:audit").exit_code == 0
+    sign()
+    key = run("keys", "checkpoint").stdout.strip()
+    for file in var.glob("checkpoints*"):
+        file.unlink()
+
+    code, found = verified("--key", key)
+    assert (code, found["checkpoints"]["agreeing"], found["warnings"]) == (0, 1, [])
+
+    tamper(var, "UPDATE stored_events SET topic = 'x' WHERE rowid = 30")
+    code, found = verified("--key", key)
+    (contradicting,) = found["checkpoints"]["contradicting"]
+    assert contradicting["where"] == f"refs/hookledger/checkpoints of file://{repo}"
+
+    repo.rename(tmp_path / "moved")
+    assert "were not compared: " in verified()[1]["warnings"][-1]
+
+
+@pytest.mark.parametrize("left", ["", "the first"])
+def test_an_anchor_that_was_cut_short_is_warned_of(var: Path, left: str) -> None:
+    """Whoever removes events together with the checkpoints that held them leaves a trace."""
+    first = "".join((var / "checkpoints").read_text().splitlines(keepends=True)[:5])
+    (var / "checkpoints").write_text(first if left else "")
+    code, found = verified()
+    assert code == 0
+    (warning,) = found["warnings"]
+    there = f"ends with the one of {SIGNED} events" if left else "holds none"
+    assert f"{var}/checkpoints {there}, and there is one of {EVENTS}" in warning
+
+
+def test_a_server_set_back_with_its_book_is_told_of_it_by_copies_elsewhere(var: Path) -> None:
+    with open_storage() as storage, open_prover(storage) as prover:
+        assert prover.anchoring_problem is None
+    tamper(var, f"DELETE FROM stored_events WHERE rowid > {SIGNED}")
+    with contextlib.closing(sqlite3.connect(var / "checkpoints.db")) as book, book:
+        book.execute(f"DELETE FROM checkpoints WHERE size > {SIGNED}")
+    rebuild()
+
+    with open_storage() as storage, open_prover(storage) as prover:
+        problem = str(prover.anchoring_problem)
+    assert f"A checkpoint of {EVENTS} events is at {var}/checkpoints" in problem
+    assert f"the store holds {SIGNED}: events were removed" in problem
+    assert verified()[0] == 3
+
+
+def test_checkpoints_of_another_log_at_the_same_anchor_are_not_ours(
+    var: Path, tmp_path: Path
+) -> None:
+    """As where two servers follow one repository."""
+    ours = (var / "checkpoints").read_text()
+    origin = ours.partition("\n")[0]
+    theirs = ours.replace(origin, "example.com/staging")
+    (var / "checkpoints").write_text(theirs + ours)
+
+    code, found = verified()
+    assert (code, found["checkpoints"]["agreeing"]) == (0, 2)
+    (warning,) = found["warnings"]
+    assert "checkpoints of the log `example.com/staging` were not compared (2 of them)" in warning
+
+    (tmp_path / "given").write_text(theirs)
+    code, found = verified("--checkpoint", tmp_path / "given")
+    assert (code, len(found["checkpoints"]["refused"])) == (3, 1)
+
+
+def test_a_file_without_checkpoints_is_no_evidence(var: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").write_text("\n")
+    result = run("audit", "verify", "--checkpoint", tmp_path / "empty")
+    assert result.exit_code == 1
+    assert "holds no checkpoint" in str(result.exception)
+
+
 def test_a_forged_checkpoint_is_refused(var: Path, tmp_path: Path) -> None:
     note = (var / "checkpoints").read_text().split("\n\n\u2014")[0]
     forged = (var / "checkpoints").read_text().replace(f"\n{SIGNED}\n", f"\n{SIGNED - 1}\n")
@@ -293,6 +379,22 @@ def test_a_damaged_tree_above_the_leaves_is_noticed_too(var: Path) -> None:
     assert (code, found["verdict"]) == (4, "damaged")
 
 
+def test_tables_that_were_changed_are_damage_though_the_events_are_intact(var: Path) -> None:
+    tables = "SELECT name FROM sqlite_master WHERE name LIKE 'audit_log%_events'"
+    with contextlib.closing(sqlite3.connect(var / "hookledger.db")) as connection:
+        ((table,),) = connection.execute(tables).fetchall()
+    tamper(var, f"UPDATE {table} SET actor = 'nobody' WHERE position = 123")
+
+    code, found = verified("--tables")
+    assert (code, found["verdict"], found["first_bad_position"]) == (4, "damaged", None)
+    assert "event 123 differs (actor)" in found["messages"][0]
+    assert "Run `hookledger rebuild`." in found["messages"][1]
+    assert verified()[0] == 0
+
+    rebuild()
+    assert verified("--tables")[0] == 0
+
+
 def test_nothing_is_signed_for_a_history_that_was_changed(var: Path) -> None:
     tamper(var, "UPDATE stored_events SET topic = 'hook.moved' WHERE rowid = 40")
     with contextlib.suppress(Exception):
@@ -324,7 +426,9 @@ def test_keys_are_rotated_and_old_checkpoints_still_verify(var: Path) -> None:
     code, found = verified()
     assert (code, found["checkpoints"]["agreeing"]) == (0, 3)
     code, found = verified("--key", new)
-    assert (code, len(found["checkpoints"]["refused"])) == (3, 2)
+    (refused,) = found["checkpoints"]["refused"]
+    assert code == 3
+    assert refused.endswith("(2 of them)")
 
 
 @pytest.fixture
@@ -436,3 +540,17 @@ def test_an_export_never_overwrites(bundle: Path) -> None:
     result = run("audit", "export", "--proof", bundle)
     assert result.exit_code == 1
     assert bundle.read_bytes() == before
+
+
+def test_an_export_is_not_in_the_way_of_another(bundle: Path) -> None:
+    """One that was killed, or goes on, has a file of its own."""
+    other = bundle.with_name("other.partial")
+    other.write_text("of somebody else")
+    assert run("audit", "export", "--proof", bundle.with_name("other")).exit_code == 0
+    assert other.read_text() == "of somebody else"
+    assert bundle.with_name("other").stat().st_mode & 0o777 == 0o600
+    result = run("audit", "export", "--proof", bundle / "nowhere" / "file")
+    assert (
+        str(result.exception)
+        == f"{bundle / 'nowhere' / 'file'} cannot be written: Not a directory."
+    )

@@ -7,6 +7,7 @@ import io
 import json
 import os
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,13 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from app.application.callers.manage_clients import hash_credential
-from app.bootstrap.storage import open_storage
+from app.bootstrap.storage import open_journal, open_storage
 from app.cli.main import cli, main
 from app.domain.aggregates import Meta, recorded_as
+from app.domain.errors import NotFound, Rejected
 from app.domain.hooks import Hook
 from app.domain.names import HookName
+from app.domain.outcomes import Level, LogLine
 from app.domain.triggers import Trigger
 
 HOOK_ID = "01J0000000000000000000000A"
@@ -39,6 +42,13 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("COLUMNS", "300")
     monkeypatch.chdir(tmp_path)
     return tmp_path / "var"
+
+
+@pytest.fixture
+def begun() -> None:
+    """Begin a ledger without anything in it."""
+    with open_storage():
+        pass
 
 
 @pytest.fixture
@@ -86,6 +96,7 @@ def test_without_arguments_the_help_names_every_command() -> None:
         assert command in printed
 
 
+@pytest.mark.usefixtures("begun")
 def test_an_error_is_a_sentence_on_standard_error_and_exit_code_1(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -109,6 +120,31 @@ def test_a_bad_setting_is_named_before_anything_is_touched(
     assert not data.exists()
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("hooks", "list"),
+        ("audit", "query"),
+        ("audit", "export", "events.ndjson"),
+        ("logs",),
+        ("invocations", "list"),
+        ("clients", "list"),
+        ("keys", "list"),
+        ("queue", "list"),
+        ("sync", "status"),
+        ("rebuild",),
+        ("secrets", "set", "greeter", "API_KEY"),
+    ],
+)
+def test_where_no_server_has_begun_a_command_says_so_and_makes_nothing(
+    command: tuple[str, ...], tmp_path: Path
+) -> None:
+    ended = run(*command)
+    assert isinstance(ended.exception, NotFound)
+    assert "hookledger serve" in str(ended.exception)
+    assert not list(tmp_path.iterdir())
+
+
 def test_wrong_usage_is_exit_code_2() -> None:
     assert run("hooks", "list", "--colour").exit_code == 2
 
@@ -123,6 +159,7 @@ def test_hooks_are_listed_and_shown(hook: str) -> None:
     assert "def hook(" in run("hooks", "show", hook).output
 
 
+@pytest.mark.usefixtures("begun")
 def test_an_empty_table_says_what_to_do() -> None:
     assert "sync --once" in run("hooks", "list").output
 
@@ -235,10 +272,54 @@ def test_a_master_key_is_rotated_and_the_old_one_retired(hook: str) -> None:
         assert storage.vault.open(row.id, row.secrets["API_KEY"]) == "sk-0123456789abcdef"
 
 
+@pytest.mark.usefixtures("begun")
 def test_nothing_was_invoked_and_nothing_is_dead() -> None:
     assert as_json("invocations", "list") == []
     assert as_json("queue", "list") == {"waiting": 0, "running": 0, "dead": []}
     assert run("logs").output == ""
+
+
+@pytest.fixture
+def lines(hook: str) -> None:
+    written: list[tuple[str, Level, str]] = [
+        (HOOK_ID, "info", "first"),
+        (HOOK_ID, "error", "The gateway is down"),
+        ("01J" + "B" * 23, "error", "of another hook"),
+    ]
+    with open_journal() as journal:
+        for number, (hook_id, level, text) in enumerate(written):
+            at = datetime(2026, 11, 22, 12, number, tzinfo=UTC)
+            journal.log(LogLine(f"INV{number}", hook_id, at, level, "stdout", text))
+
+
+@pytest.mark.parametrize(
+    ("options", "texts"),
+    [
+        ([], ["first", "The gateway is down", "of another hook"]),
+        (["--limit", "1"], ["of another hook"]),
+        (["--hook", "greeter"], ["first", "The gateway is down"]),
+        (["--trigger", "send-phone-message"], ["first", "The gateway is down"]),
+        (["--level", "error"], ["The gateway is down", "of another hook"]),
+        (["--text", "GATEWAY"], ["The gateway is down"]),
+        (["--since", "2026-11-22T12:01:00+0000"], ["The gateway is down", "of another hook"]),
+        (["--until", "2026-11-22T12:01:00+0000"], ["first"]),
+        (["--invocation", "INV0"], ["first"]),
+    ],
+)
+def test_log_lines_are_found_by_every_filter(
+    lines: None, options: list[str], texts: list[str]
+) -> None:
+    printed = run("logs", "--json", *options).stdout.splitlines()
+    assert [json.loads(line)["text"] for line in printed] == texts
+
+
+@pytest.mark.parametrize(
+    "options", [["--until", "2026-11-22"], ["--since", "2026-11-22", "--token", "x"]]
+)
+def test_what_cannot_be_followed_is_refused(options: list[str]) -> None:
+    refused = run("logs", "--follow", *options)
+    assert isinstance(refused.exception, Rejected)
+    assert "leave --" in str(refused.exception)
 
 
 def test_a_backup_is_made_and_put_back(hook: str, data: Path, tmp_path: Path) -> None:
@@ -261,6 +342,7 @@ def test_a_backup_is_made_and_put_back(hook: str, data: Path, tmp_path: Path) ->
         (["invoke", "generic"], "hookledger clients create"),
     ],
 )
+@pytest.mark.usefixtures("begun")
 def test_a_mistake_is_answered_with_what_and_where(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

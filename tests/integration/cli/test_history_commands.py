@@ -7,6 +7,7 @@ import io
 import json
 import os
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,34 @@ def test_a_moment_that_is_none_is_a_sentence(capsys: pytest.CaptureFixture[str])
     assert "no hook `nobody` at position 3" in capsys.readouterr().err
     refuse("diff", "yesterday")
     assert "FROM: must be a position" in capsys.readouterr().err
+    refuse("hooks", "list", "--as-of", "2100-01-01")
+    assert "--as-of: lies in the future" in capsys.readouterr().err
+
+
+def test_a_moment_may_be_so_long_ago_or_without_its_zone(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    now = datetime.now(UTC).astimezone()
+    counted = as_json("audit", "counts")["total"]
+    window = ("--since", "2m", "--until", f"{now + timedelta(minutes=1):%Y-%m-%d %H:%M:%S}")
+    assert as_json("audit", "counts", *window)["total"] == counted > 0
+    assert as_json("audit", "counts", "--until", "2m")["total"] == 0
+    refuse("hooks", "list", "--as-of", "3d")
+    assert "before the first event" in capsys.readouterr().err
+    for wrong in ("2y", "2026-13-01", "soon"):
+        refused = CliRunner().invoke(cli, ["logs", "--since", wrong])
+        assert refused.exit_code == 2
+        assert "how long ago: 90m, 2h, 3d" in " ".join(refused.stderr.split())
+
+
+def test_a_window_without_time_in_it_and_a_trigger_that_is_none_are_refused(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    refuse("audit", "query", "--since", "2026-11-02", "--until", "2026-11-01")
+    assert "until: must be after `since`" in capsys.readouterr().err
+    refuse("hooks", "list", "--trigger", "no-such")
+    assert "no trigger `no-such`; known are: credentials-exchange" in capsys.readouterr().err
+    assert "No hook matches." in run("hooks", "list", "--enabled", "--as-of", SHAS[0]).stdout
 
 
 def test_a_diff_shows_the_script_and_no_control_characters() -> None:

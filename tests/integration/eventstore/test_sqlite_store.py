@@ -19,7 +19,7 @@ from eventsourcing.persistence import OperationalError
 from app.application.ledger import Ledger
 from app.domain.aggregates import Meta, recorded_as
 from app.domain.clients import Client
-from app.domain.errors import Stalled
+from app.domain.errors import Stalled, Transient
 from app.domain.triggers import Trigger
 from app.eventstore.sqlite import (
     CommitWatch,
@@ -144,11 +144,24 @@ def test_a_writer_waits_for_the_lock_and_then_says_so(path: Path) -> None:
         contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other,
     ):
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(OperationalError, match="locked"):
+        with pytest.raises(Transient, match="locked"):
             ledger.record(Trigger(trigger="a"))
         other.execute("ROLLBACK")
 
         assert ledger.record(Trigger(trigger="b")) == 1
+
+
+def test_a_full_disk_is_told_as_what_passes_and_records_nothing(path: Path) -> None:
+    with Ledger(sqlite_environment(path)) as ledger, recorded_as(META):
+        ledger.record(Trigger(trigger="a"))
+        factory = ledger.factory
+        assert isinstance(factory, SQLiteEventStoreFactory)
+        with factory.datastore.get_connection(commit=True) as connection:
+            connection.cursor().execute("PRAGMA max_page_count = 1")  # SQLite takes what is in use
+
+        with pytest.raises(Transient, match=r"disk is full.*Nothing was changed"):
+            ledger.record(*(Trigger(trigger=f"{'b' * 400}{number}") for number in range(200)))
+        assert ledger.head() == 1
 
 
 def test_a_write_transaction_holds_the_lock_before_it_reads(path: Path, ledger: Ledger) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import sqlite3
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -11,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.application.views import AuditQuery, AuditRow
+from app.application.views import AuditQuery, AuditRow, CountBy
 from app.domain.errors import Rejected
 from projections.audit_log import searchable
 
@@ -239,3 +241,48 @@ def holds(row: AuditRow, text: str) -> bool:
 
 def tokens_of(text: str) -> list[str]:
     return re.findall(r"[0-9a-zäëö]+", text.lower())
+
+
+@pytest.mark.parametrize(
+    ("query", "meant"),
+    [
+        (AuditQuery(type="hook.creatd"), "`hook.creatd` is no type: did you mean `hook.created`"),
+        (AuditQuery(type="hook.created,hooks"), "`hooks` is no type: did you mean `hook`"),
+        (AuditQuery(type="zzz"), "`zzz` is no type: there are `client`, `hook`"),
+        (AuditQuery(origin="gitt"), "`gitt` is no origin: did you mean `git`?"),
+        (AuditQuery(origin="GIT"), "there are `api`, `cli`, `dashboard`, `git`, `system`"),
+    ],
+)
+def test_what_no_event_can_match_is_refused_and_not_answered_by_nothing(
+    lived: Any, query: AuditQuery, meant: str
+) -> None:
+    asks: tuple[Callable[[], object], ...] = (
+        lambda: lived.audit.query(query, cursor=None, limit=5),
+        lambda: lived.audit.counts(query, by=CountBy.TYPE),
+    )
+    for ask in asks:
+        with pytest.raises(Rejected) as refused:
+            ask()
+        assert meant in str(refused.value.problems[0])
+
+
+def test_what_never_happened_yet_and_what_a_newer_server_wrote_may_be_asked_for(world: Any) -> None:
+    assert not list(rows_of(world, AuditQuery(type="source.suspended", origin="dashboard")))
+
+    with world.by("alice"):
+        world.create_hook(1)
+    connection = sqlite3.connect(world.path)
+    with contextlib.closing(connection), connection:
+        connection.execute(
+            "INSERT INTO stored_events (originator_id, originator_version, topic, state) "
+            """VALUES ('orbit:1', 1, 'orbit.entered', '{"meta": {"origin": "moon"}}')"""
+        )
+    world.feed(world.audit)
+
+    for query in (
+        AuditQuery(type="orbit.entered"),
+        AuditQuery(type="orbit"),
+        AuditQuery(origin="moon"),
+    ):
+        (row,) = rows_of(world, query)
+        assert row.subject == "orbit:1"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 import stat
 import threading
@@ -15,7 +16,7 @@ import pytest
 from app.domain.checkpoints import opened_checkpoint
 from app.domain.errors import Rejected, Stalled
 from app.vault.checkpoint_book import SigningBook, read_book
-from app.vault.checkpoint_file import CheckpointFile, read_checkpoint_file
+from app.vault.checkpoint_file import CheckpointFile, last_notes, read_checkpoint_file
 from app.vault.note_signatures import verify
 from app.vault.sealing import SealingVault
 
@@ -148,6 +149,35 @@ def test_notes_are_appended_to_a_private_file(
     assert read_checkpoint_file(file) == notes
     assert file.read_text() == f"{notes[0]}\n{notes[1]}\n"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_the_last_note_of_a_long_file_is_found(
+    open_book: Callable[..., SigningBook], tmp_path: Path
+) -> None:
+    book, file = open_book(), tmp_path / "checkpoints"
+    assert last_notes(file) == []
+    for size in range(600):
+        CheckpointFile(file)(book.issue(size, ROOT).signed.note)
+    newest = book.newest()
+    assert file.stat().st_size > 65_536
+    assert newest is not None
+    assert last_notes(file) == [newest.signed.note]
+
+
+def test_half_a_note_does_not_stay_to_spoil_the_next(
+    open_book: Callable[..., SigningBook], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the disk is full."""
+    book, file = open_book(), tmp_path / "checkpoints"
+    notes = [book.issue(size, ROOT).signed.note for size in (1, 2, 3)]
+    CheckpointFile(file)(notes[0])
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:9]))
+    with pytest.raises(Stalled, match="No space left"):
+        CheckpointFile(file)(notes[1])
+    monkeypatch.undo()
+    CheckpointFile(file)(notes[2])
+    assert read_checkpoint_file(file) == [notes[0], notes[2]]
 
 
 def test_a_link_in_place_of_the_file_is_not_followed(tmp_path: Path) -> None:

@@ -35,10 +35,14 @@ class FakeRunner:
     calls: list[tuple[HookVersion, Call]] = field(default_factory=list)
     prepared: list[str] = field(default_factory=list)
     problems: Sequence[Problem] = ()
+    distrusted: list[Outcome] = field(default_factory=list)
 
     async def run(self, version: HookVersion, call: Call) -> Outcome:
         self.calls.append((version, call))
         return self.outcome
+
+    def distrust(self, version: HookVersion, outcome: Outcome) -> None:
+        self.distrusted.append(outcome)
 
     async def prepare(self, versions: Sequence[HookVersion]) -> None:
         self.prepared = [version.key for version in versions]

@@ -183,7 +183,7 @@ def test_a_projection_may_fail_for_a_while_too(story: Any, taken: Taken, follow:
 
 
 def test_it_stops_at_an_event_nobody_understands_and_says_which(
-    story: Any, taken: Taken, follow: Follow
+    story: Any, taken: Taken, follow: Follow, caplog: pytest.LogCaptureFixture
 ) -> None:
     story.hook()
     follower = follow()
@@ -201,6 +201,9 @@ def test_it_stops_at_an_event_nobody_understands_and_says_which(
     assert (state.failed_position, state.failed_topic) == (2, "hook.sharded")
     assert "does not know this type" in str(state.error)
     assert taken.positions == [1]
+    (said,) = caplog.records
+    assert "stopped at position 1: Event 2 (`hook.sharded`" in said.getMessage()
+    assert said.exc_info is None
 
 
 def test_any_other_error_stops_it_too_and_names_the_batch(

@@ -21,6 +21,7 @@ from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 from app.application.callers.accept_tokens import TokenDesk
+from app.application.callers.answer_once import AnswerOnce, KeptAnswer
 from app.application.callers.issue_tokens import TokenIssuer, TokenPolicy
 from app.application.callers.manage_clients import hash_credential
 from app.application.callers.sign_in import SessionPolicy, SignIn
@@ -82,7 +83,14 @@ from app.domain.checkpoints import (
     VerifierKey,
 )
 from app.domain.clients import SCOPES
-from app.domain.errors import HookledgerError, NotFound, Problem, Rejected, Unauthenticated
+from app.domain.errors import (
+    HookledgerError,
+    NotFound,
+    Problem,
+    Rejected,
+    Transient,
+    Unauthenticated,
+)
 from app.domain.outcomes import Call, HookVersion, LogLine, Outcome, OutcomeKind, ScriptToCheck
 from app.domain.packages import PackageSet
 from app.domain.people import Session
@@ -133,6 +141,9 @@ class FakeRunner:
         if self.raises is not None:
             raise self.raises
         return self.outcome
+
+    def distrust(self, version: HookVersion, outcome: Outcome) -> None:
+        return
 
     def expect(self, versions: Sequence[HookVersion]) -> None:
         raise AssertionError("HTTP prepares no workers")
@@ -362,6 +373,20 @@ class FakeSessions:
 
 
 @dataclass
+class FakeAnswers:
+    kept: dict[tuple[str, str], KeptAnswer] = field(default_factory=dict)
+    fails: bool = False
+
+    def find(self, caller: str, key: str) -> KeptAnswer | None:
+        return self.kept.get((caller, key))
+
+    def keep(self, caller: str, key: str, kept: KeptAnswer) -> None:
+        if self.fails:
+            raise Transient("The file of answers cannot be used now: the disk is full.")
+        self.kept[caller, key] = kept
+
+
+@dataclass
 class FakeGitOps:
     known: list[SourceStatus] = field(default_factory=list)
     planned: Plan = field(default_factory=lambda: Plan(CommitSha("c" * 40), TreeSha("d" * 40), ()))
@@ -575,6 +600,7 @@ class Site:
     readiness: list[Check]
     history: FakeHistory = field(default_factory=FakeHistory)
     proved: FakeProvenHistory = field(default_factory=FakeProvenHistory)
+    answers: FakeAnswers = field(default_factory=FakeAnswers)
 
     def get(self, path: str, **options: Any) -> httpx.Response:
         return self.ask("GET", path, **options)
@@ -668,7 +694,7 @@ def _site() -> Site:
         FakeHistory(),
     )
     journal, queue, gitops = FakeJournal(), FakeQueue(), FakeGitOps()
-    ledger = Ledger({})
+    ledger, answers = Ledger({}), FakeAnswers()
     checks = [Check("projection:hook-table", ok=True, detail="at position 7 of 7, 0 behind")]
     ids = iter(f"INV{number}" for number in range(1000))
     packages = FakePackages()
@@ -726,6 +752,7 @@ def _site() -> Site:
             packages=packages,
             new_id=lambda: next(ids),
         ),
+        once=AnswerOnce(answers),
         audit=audit,
         past=TimeTravel(history, audit, lambda: NOW, lambda _position, _timeout: True),
         prover=HistoryProver(proved, proved, proved),
@@ -762,6 +789,7 @@ def _site() -> Site:
         checks,
         history,
         proved,
+        answers,
     )
     made.let_in(TOKEN, *SCOPES)
     return made

@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 _log = logging.getLogger("hookledger.web")
 
-BUILT = Path(__file__).parent.with_name("static")
+BUILT = Path(__file__).parents[1] / "static"
 PLACE = "/static/"
 
 _TYPES = {

@@ -15,13 +15,15 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from app.domain.errors import HookledgerError
+from app.domain.errors import Forbidden, HookledgerError
 from app.domain.people import Session
+from app.web.admission.access import note_refused, reason_of
 from app.web.admission.exchange import note, reply
 from app.web.dashboard.frame.cookies import Cookies
 from app.web.dashboard.frame.forgery import (
     FIELD,
     HEADER,
+    ForeignForm,
     forgery_token,
     require_same_site,
     require_token,
@@ -34,7 +36,8 @@ from app.web.history.events import latest_audit
 from app.web.protocol.errors import Disconnected, MissingScope
 from app.web.protocol.limits import read_body
 from app.web.protocol.parameters import parse_query
-from app.web.protocol.problem_types import PROBLEM_TYPES, headers_of, log_unexpected, place, type_of
+from app.web.protocol.problem_types import PROBLEM_TYPES, type_of
+from app.web.protocol.problems import headers_of, log_unexpected, place
 from app.web.protocol.services import WebServices
 
 SIGN_IN = "/login"
@@ -56,6 +59,8 @@ class Exchange:
         except Disconnected:
             return
         except HookledgerError as error:
+            if isinstance(error, Forbidden):
+                await self._note_refused(arrival, error)
             response = error_page(arrival, error)
         except Exception as error:  # noqa: BLE001 (whatever it is, somebody waits for a page)
             response = unexpected_page(arrival, error)
@@ -66,6 +71,17 @@ class Exchange:
 
     async def _answered(self, arrival: Arrival, scope: Scope, receive: Receive) -> Response:
         raise NotImplementedError
+
+    async def _note_refused(self, arrival: Arrival, error: Forbidden) -> None:
+        session = await session_of(arrival)
+        reason = "foreign form" if isinstance(error, ForeignForm) else reason_of(error)
+        note_refused(
+            self._services.access,
+            arrival.scope,
+            f"{self._place.method} {self._place.path}",
+            reason,
+            session.person.actor if session is not None else "",
+        )
 
     async def _form(self, arrival: Arrival, receive: Receive) -> Form:
         """Read what a form of ours sends."""

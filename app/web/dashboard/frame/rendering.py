@@ -1,4 +1,4 @@
-"""Templates: found beside this module, escaping everything, with a few ways to write values."""
+"""Templates: found beside the rooms, escaping everything, with a few ways to write values."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from app.domain.recording import MASKED
 from app.web.dashboard.frame.assets import Assets
 from app.web.dashboard.frame.headers import protect
 
-_TEMPLATES = Path(__file__).parent.with_name("templates")
+_TEMPLATES = Path(__file__).parents[1] / "templates"
 
 _BRIEF = 120
 """Characters."""

@@ -9,8 +9,8 @@ from typing import Any
 
 from starlette.responses import Response
 
-from app.application.journal_views import LogQuery, StoredLine
-from app.application.observing.following import LineFilter
+from app.application.journal_views import StoredLine
+from app.application.observing.following import LineFilter, StoredLines
 from app.application.observing.live import Chunk
 from app.application.views import ActiveTable
 from app.domain.errors import Unauthenticated
@@ -26,8 +26,8 @@ from app.web.dashboard.journal.filters import (
     choices_of,
     query_of,
 )
-from app.web.observing.journal import hook_id_of
-from app.web.observing.log_stream import AFTER, StoredLines, event, resumed_from, stream_answer
+from app.web.observing.journal import hook_id_of, line_query
+from app.web.observing.log_stream import AFTER, event, resumed_from, stream_answer
 from app.web.protocol.errors import MissingScope
 from app.web.protocol.parameters import CURSOR, text
 
@@ -116,21 +116,6 @@ async def _past(visit: Visit, *, limit: int) -> Any:
     query = line_query(visit.table, visit.values)
     return await visit.services.read(
         partial(visit.services.journal.lines, query, cursor=visit.values.get("cursor"), limit=limit)
-    )
-
-
-def line_query(table: ActiveTable, values: Mapping[str, Any]) -> LogQuery:
-    """Make a query of an address's filters; raises ``Rejected`` for a hook that nobody knows."""
-    trigger = values["trigger"]
-    return LogQuery(
-        hook=hook_id_of(table, values["hook"]),
-        hooks=tuple(hook.id for hook in table.hooks.values() if hook.trigger == trigger)
-        if trigger
-        else None,
-        level=values["level"],
-        text=values["text"],
-        since=values.get("since"),
-        until=values.get("until"),
     )
 
 

@@ -10,7 +10,8 @@ from urllib.parse import unquote
 from starlette.responses import Response
 
 from app.application.callers.sign_in import Begun
-from app.domain.errors import HookledgerError, NotFound, Unauthenticated
+from app.domain.errors import Forbidden, HookledgerError, NotFound, Unauthenticated
+from app.web.admission.access import note_refused
 from app.web.dashboard.frame.pages import Arrival, Doorstep, Page, Visit
 from app.web.protocol.errors import TooManyRequests
 from app.web.protocol.parameters import text
@@ -73,6 +74,8 @@ async def from_provider(arrival: Arrival) -> Response:
             values["state"], values["code"], browser, arrival.device
         )
     except HookledgerError as error:
+        if isinstance(error, Unauthenticated | Forbidden):
+            _note_refused(arrival)
         response = _door(arrival, "/", error)
     else:
         response = _welcomed(arrival, begun, begun.onward)
@@ -95,9 +98,21 @@ async def _let_in(arrival: Arrival, begin: partial[Begun]) -> Response:
     try:
         _charge(arrival)
         begun = await arrival.services.read(begin)
-    except (TooManyRequests, Unauthenticated) as error:
+    except TooManyRequests as error:
+        return _door(arrival, onward, error)
+    except Unauthenticated as error:
+        _note_refused(arrival)
         return _door(arrival, onward, error)
     return _welcomed(arrival, begun, onward)
+
+
+def _note_refused(arrival: Arrival) -> None:
+    """Note a sign-in that came to nothing; of what was sent, only a client that exists."""
+    named = arrival.form.text("client_id")
+    client = named if named in arrival.services.hooks.table.clients else ""
+    scope = arrival.scope
+    route = f"{scope['method']} {scope['path']}"
+    note_refused(arrival.services.access, scope, route, "bad sign-in", client)
 
 
 def _welcomed(arrival: Arrival, begun: Begun, onward: str) -> Response:

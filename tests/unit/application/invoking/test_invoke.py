@@ -106,6 +106,7 @@ def test_a_worker_cannot_close_the_envelope_and_write_its_own_effects(
     assert answer.envelope is None
     assert answer.failure is not None
     assert answer.failure.kind is OutcomeKind.VIOLATED
+    assert world.runner.distrusted == [answer.failure]
 
 
 @pytest.mark.parametrize("kind", [kind for kind in OutcomeKind if not kind.is_answer])

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from app.application.journal_views import Access, AccessQuery, Content, Recording
+from app.web.protocol.endpoints import Operation
+from app.web.routes import OPERATIONS
 
 FORM = [(b"content-type", b"application/x-www-form-urlencoded")]
 
@@ -107,8 +109,29 @@ def test_accesses_are_listed_by_filter(site: Any) -> None:
             }
         ],
         "next": None,
+        "previous": None,
     }
     assert site.access.asked == [
         AccessQuery(kind="secret_opened", client="c", address="1.2.3.4", subject="hook:h")
     ]
     assert site.get("/v1/access?kind=seen").status_code == 400
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.id)
+def test_no_operation_refuses_a_stranger_unnoted(site: Any, operation: Operation) -> None:
+    """Whatever is added to the interface: what is not for everybody tells who tried."""
+    if operation.scope is None:
+        return
+    path = operation.path.replace("{trigger}", "pre-user-registration").replace("{id}", "x")
+    for token, reason in ((None, "no token"), ("hlt_nobody", "bad token")):
+        answer = site.ask(operation.method, path, token=token)
+        assert answer.status_code == 401
+        noted = site.access.noted.pop()
+        assert (noted.kind, noted.route) == ("denied", f"{operation.method} {operation.path}")
+        assert (noted.client, noted.reason) == ("", reason)
+    site.let_in("hlt_nothing")
+    assert site.ask(operation.method, path, token="hlt_nothing").status_code == 403
+    noted = site.access.noted.pop()
+    assert noted.client == "client-1"
+    assert noted.reason == f"missing scope {' '.join(operation.scopes)}"
+    assert site.access.noted == []

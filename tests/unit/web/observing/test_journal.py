@@ -47,7 +47,7 @@ def test_records_are_shown_with_sizes_and_times(site: Any) -> None:
 def test_every_filter_of_records_reaches_the_journal(site: Any) -> None:
     site.journal.records = [record(str(number)) for number in range(3)]
     answer = site.get(
-        "/v1/invocations?trigger=t&hook=h&commit=c&kind=crashed&invocation=I"
+        "/v1/invocations?trigger=t&hook=h&commit=c&kind=crashed&invocation=I&unsuccessful=true"
         "&since=2026-11-22T12:00:00Z&until=2026-11-22T13:00:00Z&limit=2&cursor=x"
     )
     assert answer.json()["next"] == "more"
@@ -59,6 +59,7 @@ def test_every_filter_of_records_reaches_the_journal(site: Any) -> None:
         invocation_id="I",
         since=NOW,
         until=NOW.replace(hour=13),
+        unsuccessful=True,
     )
     assert site.journal.asked == [(query, "x", 2)]
 
@@ -84,6 +85,7 @@ def test_lines_are_shown_with_their_place(site: Any) -> None:
             }
         ],
         "next": None,
+        "previous": None,
     }
 
 
@@ -95,6 +97,22 @@ def test_every_filter_of_lines_reaches_the_journal(site: Any, make_hook: Any) ->
         site.get(f"/v1/logs?invocation=I&hook={name}{query}")
         wanted = LogQuery("I", hook.id, "error", NOW, NOW.replace(hour=13))
         assert site.journal.asked.pop() == (wanted, "x", 7)
+
+
+def test_lines_are_looked_for_by_trigger_and_text(site: Any, make_hook: Any) -> None:
+    hook = make_hook()
+    site.put(hook)
+    site.get(f"/v1/logs?trigger={hook.trigger}&text=A+part")
+    assert site.journal.asked.pop()[0] == LogQuery(hooks=(hook.id,), text="A part")
+    site.get("/v1/logs?trigger=post-change-password")
+    assert site.journal.asked.pop()[0] == LogQuery(hooks=())
+
+
+@pytest.mark.parametrize("path", ["/v1/logs", "/v1/logs/stream", "/v1/invocations/stream"])
+def test_a_trigger_that_is_none_is_told_with_those_there_are(site: Any, path: str) -> None:
+    answer = site.get(f"{path}?trigger=no-such")
+    assert answer.status_code == 404
+    assert "no trigger `no-such`; known are: credentials-exchange" in answer.json()["detail"]
 
 
 def test_lines_of_a_deleted_hook_are_asked_for_by_id(site: Any) -> None:

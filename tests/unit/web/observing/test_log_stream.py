@@ -12,7 +12,7 @@ import pytest
 
 from app.application.journal_views import StoredLine
 from app.application.observing.following import open_live
-from app.domain.outcomes import LogLine
+from app.domain.outcomes import LogLine, Outcome, OutcomeKind
 from app.web.observing import log_stream
 from app.web.routes import build_app
 
@@ -98,6 +98,33 @@ def test_a_stream_resumes_behind_the_last_event_of_its_client(site: Any, make_li
     ]
 
 
+def test_whoever_comes_back_with_the_number_of_another_journal_is_given_one_of_this(
+    site: Any, make_line: Any
+) -> None:
+    """Else what is stored between two visits would be before the place they come back with."""
+    site.journal.stored = [make_line(2), make_line(1)]
+    answer = site.get("/v1/logs/stream", headers=[(b"last-event-id", b"99999")])
+    found = events(answer.text)
+    assert [(each["event"], each.get("id")) for each in found] == [("open", "2"), ("end", None)]
+    assert found[0]["data"] == {"after": 2}
+
+
+def test_a_stream_holds_only_lines_with_the_text(site: Any, make_line: Any) -> None:
+    site.journal.stored = [make_line(2, "the Gateway is down"), make_line(1, "all is well")]
+    found = events(site.get("/v1/logs/stream?after=0&text=gateway").text)
+    assert [each.get("id") for each in found if each["event"] == "line"] == ["2"]
+
+
+def test_invocations_that_went_well_can_be_left_out(site: Any, make_hook: Any) -> None:
+    site.put(make_hook())
+    site.invoke()
+    site.runner.outcome = Outcome(OutcomeKind.CRASHED)
+    failed = site.invoke().json()["invocation_id"]
+    found = events(site.get("/v1/invocations/stream?after=0&unsuccessful=true").text)
+    told = [each["data"]["invocation_id"] for each in found if each["event"] == "invocation"]
+    assert told == [failed]
+
+
 def test_records_are_streamed_alike(site: Any, make_hook: Any) -> None:
     site.put(make_hook())
     invocation = site.invoke().headers["hookledger-invocation"]
@@ -154,6 +181,27 @@ def test_a_silent_stream_is_kept_alive(live_site: Any, monkeypatch: pytest.Monke
         await stream.task
 
     asyncio.run(scenario())
+
+
+def test_a_silent_stream_tells_how_far_there_is_nothing_for_its_reader(
+    live_site: Any, now: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else who filters much would come back with an old place, and be told of a gap."""
+    monkeypatch.setattr(log_stream, "HEARTBEAT_SECONDS", 0.0)
+
+    async def scenario() -> str:
+        stream = Stream(live_site, "/v1/logs/stream?text=rare")
+        feed = live_site.services.live.lines
+        await stream.until(lambda it: "id: 0\n: still here\n\n" in it.text)
+        feed.publish([stored(1, now, "something rare"), *(stored(n, now) for n in range(2, 9))])
+        await stream.until(lambda it: "id: 8\n: still here\n\n" in it.text)
+        live_site.services.live.end()
+        await stream.task
+        return stream.text
+
+    text = asyncio.run(scenario())
+    assert text.index("id: 1\nevent: line") < text.index("id: 8\n: still here")
+    assert "event: gap" not in text
 
 
 def test_a_client_has_so_many_streams_and_gets_its_seats_back(live_site: Any) -> None:

@@ -9,13 +9,8 @@ import pytest
 import app.web.protocol.errors as web_errors
 from app.domain.errors import Conflict, HookledgerError
 from app.domain.outcomes import OutcomeKind
-from app.web.protocol.problem_types import (
-    FAILURES,
-    PROBLEM_TYPES,
-    ProblemType,
-    problem_answer,
-    type_of,
-)
+from app.web.protocol.problem_types import FAILURES, PROBLEM_TYPES, ProblemType, type_of
+from app.web.protocol.problems import problem_answer
 
 
 def below(kind: type[HookledgerError]) -> Iterator[type[HookledgerError]]:

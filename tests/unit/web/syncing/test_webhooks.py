@@ -92,6 +92,9 @@ def test_nobody_learns_which_sources_there_are(forge: Forge) -> None:
     assert len(seen) == 1
     assert answers[0].status_code == 401
     assert forge.hints == []
+    refused = {(one.kind, one.client, one.route, one.reason) for one in forge.site.access.noted}
+    assert refused == {("denied", "", "POST /webhooks/{forge}/{source}", "bad signature")}
+    assert len(forge.site.access.noted) == len(answers)
 
 
 def test_an_unknown_forge_is_not_found(forge: Forge) -> None:
