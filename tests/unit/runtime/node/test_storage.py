@@ -58,11 +58,12 @@ def test_setting_what_was_never_read_needs_force(node: Any) -> None:
 
 
 def test_a_change_by_another_call_is_a_conflict_with_the_others_data(node: Any) -> None:
-    hook = steps(
-        node,
-        """storage.get(() => user.wait
-          ? setTimeout(() => storage.set({ from: 'late' }, cb), 5)
-          : storage.set({ from: 'early' }, cb));""",
+    hook = node.hook(
+        """let goOn;
+        module.exports = (user, { webtask: { storage } }, cb) => storage.get(() => {
+          if (user.wait) goOn = () => storage.set({ from: 'late' }, cb);
+          else storage.set({ from: 'early' }, (error) => { cb(error); goOn(); });
+        });"""
     )
     late = hook.start({"user": {"wait": True}, "context": {}})
     assert hook.call({"user": {}, "context": {}}).kind == "result"
