@@ -26,14 +26,14 @@ from msgspec.structs import asdict
 from app.application.views import ActiveTable
 from app.domain.errors import Stalled
 from app.domain.revisions import Position
+from projections.audit_log.stored import StoredAuditLog
 from projections.event_log import EventLog, Recorded
 from projections.follower import BATCH
-from projections.hook_table import fold
+from projections.hook_table.fold import fold
+from projections.hook_table.snapshots import kept_positions, nearest, without_ciphertext
+from projections.hook_table.stored import StoredHookTable, stored_table
 from projections.rebuild import rebuild
 from projections.sqlite import SQLiteDatabase, SQLiteSession
-from projections.stored_audit_log import StoredAuditLog
-from projections.stored_hook_table import StoredHookTable, stored_table
-from projections.table_snapshots import kept_positions, nearest, without_ciphertext
 from projections.views import Tables
 
 Progress = Callable[[int], None]

@@ -17,12 +17,12 @@ from app.application.journal_views import (
     StoredLine,
 )
 from app.application.views import ActiveTable, AuditQuery, AuditRow, CountBy, Counts, Delivery, Page
+from app.domain.callers.tokens import VerifiedToken
+from app.domain.documents.packages import PackageSet
 from app.domain.errors import Problem
+from app.domain.hooks.secrets import SealedSecret
 from app.domain.outcomes import Call, HookVersion, LogLine, Outcome, ScriptToCheck
-from app.domain.packages import PackageSet
 from app.domain.revisions import Position
-from app.domain.secrets import SealedSecret
-from app.domain.tokens import VerifiedToken
 
 
 class Clock(Protocol):

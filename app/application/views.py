@@ -15,9 +15,9 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from app.application.acts import Act, AppliedRevision, HeldPlan, Rollback
+from app.domain.hooks.secrets import SealedSecret
 from app.domain.outcomes import Language
 from app.domain.revisions import Position
-from app.domain.secrets import SealedSecret
 
 T = TypeVar("T")
 

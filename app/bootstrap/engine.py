@@ -21,9 +21,9 @@ from app.bootstrap.followed import Surroundings
 from app.bootstrap.packages import ignore_progress, package_cache
 from app.bootstrap.sources import Sources, open_sources
 from app.bootstrap.storage import Storage, open_age_identities
+from app.domain.documents.packages import OnInstall
 from app.domain.outcomes import LogLine
-from app.domain.packages import OnInstall
-from app.domain.trigger_catalogue import contract_of
+from app.domain.triggers.catalogue import contract_of
 from app.gitops.worktree import read_worktree
 from app.runtime.dependencies.cache import PackageCache
 from app.runtime.egress.gateway import Gateway

@@ -19,7 +19,7 @@ from app.bootstrap.ambient import utc_now
 from app.bootstrap.storage import Storage
 from app.domain.errors import Stalled
 from app.domain.revisions import Position
-from app.domain.sources import Source
+from app.domain.sources.source import Source
 from app.gitops.forges.outbox import Outbox
 from app.gitops.forges.reporter import StatusReporter, StatusTarget
 from app.gitops.signatures.policy import SignatureCheck, TrustRoots

@@ -14,7 +14,7 @@ from app.application.observing.following import Live, open_live
 from app.application.ports import Vault
 from app.bootstrap.metrics import CountingJournal, LiveCollector
 from app.bootstrap.storage import Storage, open_journal
-from app.domain.secrets import SealedSecret
+from app.domain.hooks.secrets import SealedSecret
 from app.journal.sqlite import SqliteJournal
 from app.journal.store import Stored
 

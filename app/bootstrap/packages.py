@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable
 from app.application.invoking.install_packages import missing, sweep
 from app.application.ports import Packages
 from app.application.views import HookRow
+from app.domain.documents.packages import OnInstall, PackageSet
 from app.domain.errors import HookledgerError
-from app.domain.packages import OnInstall, PackageSet
 from app.runtime.dependencies.cache import PackageCache
 from app.runtime.dependencies.npm import NpmInstaller
 from app.runtime.dependencies.pip import PipInstaller

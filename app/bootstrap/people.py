@@ -10,8 +10,8 @@ from pathlib import Path
 from app.application.callers.sign_in import OpenIdPolicy, SessionPolicy, SignIn
 from app.bootstrap.ambient import new_id, user_name, utc_now
 from app.bootstrap.storage import open_sessions
+from app.domain.callers.people import Role, local_person
 from app.domain.errors import Stalled
-from app.domain.people import Role, local_person
 from app.vault.openid import OpenIdClient, OpenIdProvider
 from config.settings import Settings, load_settings
 from config.tables import OpenIdSettings

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from app.application.syncing.results import SourceSettings
 from app.bootstrap.repositories import open_repository, source_settings
-from app.domain.sealed_files import SEALED_FILE, parts_of
+from app.domain.manifests.sealed_files import SEALED_FILE, parts_of
 from app.vault.age import AgeIdentities
 from config.settings import Settings
 

@@ -24,7 +24,7 @@ from app.bootstrap.storage import (
     open_storage,
 )
 from app.bootstrap.tls import ServedCertificate, served_certificate
-from app.domain.clients import SCOPES
+from app.domain.callers.client import SCOPES
 from app.telemetry import set_up_logging
 from app.web.lane import lane_protocol
 from app.web.routes import build_app

@@ -31,15 +31,15 @@ from app.vault.sealing import SealingVault
 from app.vault.sealing import open_vault as open_sealing_vault
 from app.vault.signing_keys import SigningKeys
 from config.settings import Settings, load_settings
+from projections.audit_log.stored import StoredAuditLog
 from projections.event_log import StoredEventLog
 from projections.follower import Follower
-from projections.live_table import LiveHookTable
+from projections.hook_table.history import TableHistory
+from projections.hook_table.live import LiveHookTable
+from projections.hook_table.stored import StoredHookTable
 from projections.rebuild import Progress, rebuild
 from projections.sqlite import SQLiteDatabase
-from projections.stored_audit_log import StoredAuditLog
-from projections.stored_hook_table import StoredHookTable
-from projections.table_history import TableHistory
-from projections.transparency import StoredTransparencyLog
+from projections.transparency.stored import StoredTransparencyLog
 
 CATCH_UP_SECONDS = 60.0
 ANSWERS = "answers.db"

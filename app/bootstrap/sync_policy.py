@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from app.domain.errors import Problem, Rejected
-from app.domain.sync_policy import Approval, ForcePush, SyncPolicy
-from app.domain.sync_windows import SyncWindow
+from app.domain.sources.sync_policy import Approval, ForcePush, SyncPolicy
+from app.domain.sources.sync_windows import SyncWindow
 from config.tables import SyncPolicySettings
 
 

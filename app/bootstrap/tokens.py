@@ -9,7 +9,7 @@ from app.application.callers.issue_tokens import TokenIssuer, TokenPolicy
 from app.application.invoking.invoke import Invoker
 from app.application.ports import HookTable
 from app.bootstrap.ambient import new_id, utc_now
-from app.domain.tokens import Audiences
+from app.domain.callers.tokens import Audiences
 from app.vault.issuers import TrustedIssuer, TrustedIssuers
 from app.vault.signing_keys import SigningKeys
 from app.vault.token_checks import JwtChecks

@@ -27,14 +27,14 @@ from app.bootstrap.ambient import utc_now
 from app.bootstrap.repositories import anchor_refs
 from app.bootstrap.storage import Storage
 from app.bootstrap.witnesses import lost_events
-from app.domain.checkpoints import (
+from app.domain.errors import HookledgerError, Rejected, Stalled
+from app.domain.history.checkpoints import (
     VerifierKey,
     opened_checkpoint,
     parse_checkpoint,
     parse_note,
     parse_verifier_key,
 )
-from app.domain.errors import HookledgerError, Rejected, Stalled
 from app.eventstore.mapper import EventMapper
 from app.eventstore.raw_events import RawEvents
 from app.gitops.addresses import is_remote, local_path
@@ -47,7 +47,7 @@ from app.vault.sealing import SealingVault
 from config.settings import Settings
 from projections.event_log import StoredEventLog
 from projections.table_check import check_tables
-from projections.transparency_reader import open_stored_tree
+from projections.transparency.reader import open_stored_tree
 
 _log = logging.getLogger("hookledger.transparency")
 

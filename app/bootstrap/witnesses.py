@@ -10,8 +10,8 @@ import logging
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from app.domain.checkpoints import SignedCheckpoint, VerifierKey, opened_checkpoint
 from app.domain.errors import HookledgerError, Rejected
+from app.domain.history.checkpoints import SignedCheckpoint, VerifierKey, opened_checkpoint
 from app.eventstore.raw_events import RawEvents
 from app.gitops.anchors import anchored_notes
 from app.vault.checkpoint_file import last_notes

@@ -11,7 +11,7 @@ from app.application.callers.manage_clients import create_client, revoke_client
 from app.bootstrap.ambient import cli_meta, new_id
 from app.bootstrap.storage import open_existing_storage, open_storage
 from app.cli.output import JsonFlag, console, moment, print_json, print_table
-from app.domain.clients import SCOPES
+from app.domain.callers.client import SCOPES
 
 group = typer.Typer(help="Create, list and revoke clients.", no_args_is_help=True)
 

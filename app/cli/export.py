@@ -15,7 +15,7 @@ from app.cli.folders import write_files
 from app.cli.output import JsonFlag, console, print_json
 from app.cli.trust import CaFile, trusted
 from app.domain.errors import Rejected, Transient
-from app.domain.exports import ExportedHook, exported_triggers
+from app.domain.manifests.exports import ExportedHook, exported_triggers
 from app.gitops.formats.choice import Format
 from app.gitops.formats.writing import write
 

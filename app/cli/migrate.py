@@ -12,8 +12,8 @@ import typer
 from app.bootstrap.packages import package_cache
 from app.cli.folders import write_files
 from app.cli.output import JsonFlag, console, print_json, print_table, telling
+from app.domain.documents.packages import PackageSet
 from app.domain.errors import NotFound, Problem, Rejected
-from app.domain.packages import PackageSet
 from app.gitops.formats.choice import Chosen, FormatSettings, choose
 from app.gitops.formats.files import FolderFiles
 from app.gitops.formats.migration import Finding, Migration, migrate

@@ -15,8 +15,8 @@ from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
+from app.domain.documents.packages import OnInstall, PackageSet
 from app.domain.errors import HookledgerError
-from app.domain.packages import OnInstall, PackageSet
 from app.telemetry import TERMINAL_CONTROLS
 from app.web.protocol.formats import json_text
 

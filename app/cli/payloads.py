@@ -12,7 +12,7 @@ import typer
 
 from app.cli.connection import answered, get
 from app.domain.errors import NotFound, Rejected
-from app.domain.trigger_catalogue import CONTRACTS, OPTIONAL
+from app.domain.triggers.catalogue import CONTRACTS, OPTIONAL
 
 PayloadOption = Annotated[
     str | None,

@@ -13,12 +13,12 @@ import typer
 from app.cli.connection import TIMEOUT_SECONDS, UrlOption
 from app.cli.output import console
 from app.cli.trust import CaFile, trusted
+from app.domain.documents.toml_documents import TomlDocument
 from app.domain.errors import NotFound, Problem, Rejected, Transient
-from app.domain.manifests import MANIFEST
-from app.domain.names import check_name
-from app.domain.sealed_files import MAX_SEALED_BYTES, SEALED_FILE, parts_of
-from app.domain.secrets import check_secrets
-from app.domain.toml_documents import TomlDocument
+from app.domain.hooks.names import check_name
+from app.domain.hooks.secrets import check_secrets
+from app.domain.manifests.manifest import MANIFEST
+from app.domain.manifests.sealed_files import MAX_SEALED_BYTES, SEALED_FILE, parts_of
 from app.vault.age import seal_to
 
 

@@ -14,7 +14,7 @@ from app.application.callers.sign_in import LINK_MINUTES
 from app.bootstrap.server import serve_until_stopped
 from app.bootstrap.tls import local_certificates
 from app.cli.output import console
-from app.domain.trigger_catalogue import contract_of
+from app.domain.triggers.catalogue import contract_of
 from config.settings import load_settings
 
 _EXAMPLE = "pre-user-registration"

@@ -10,7 +10,7 @@ from app.application.callers.sign_in import LINK_MINUTES
 from app.bootstrap.people import login_link, open_sign_in
 from app.bootstrap.presence import served_address
 from app.cli.output import JsonFlag, console, moment, print_json, print_table
-from app.domain.people import Role
+from app.domain.callers.people import Role
 from config.settings import load_settings
 
 group = typer.Typer(

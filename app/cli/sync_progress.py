@@ -9,7 +9,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from app.application.syncing.progress import SyncStage
 from app.cli.output import errors
-from app.domain.packages import PackageSet
+from app.domain.documents.packages import PackageSet
 
 _STAGES = list(SyncStage)
 

@@ -25,13 +25,13 @@ from eventsourcing.persistence import (
 )
 
 from app.domain.aggregates import DomainEvent, Root
-from app.domain.clients import Client
+from app.domain.callers.client import Client
 from app.domain.errors import Stalled
-from app.domain.hooks import Hook
-from app.domain.names import HookName
-from app.domain.sources import Source
-from app.domain.sync_runs import SyncRun
-from app.domain.triggers import Trigger
+from app.domain.hooks.hook import Hook
+from app.domain.hooks.names import HookName
+from app.domain.sources.source import Source
+from app.domain.sources.sync_runs import SyncRun
+from app.domain.triggers.trigger import Trigger
 
 AGGREGATES: tuple[type[Root], ...] = (Hook, HookName, Trigger, Source, SyncRun, Client)
 """Every aggregate whose events may be stored; a new one is added here and gets a stored sample."""

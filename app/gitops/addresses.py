@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
+from app.domain.documents.toml_documents import printable
 from app.domain.errors import Rejected
-from app.domain.toml_documents import printable
 
 Protocol = Literal["https", "ssh", "http", "file"]
 

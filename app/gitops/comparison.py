@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from app.domain.errors import Problem
-from app.domain.manifests import MANIFEST
+from app.domain.manifests.manifest import MANIFEST
 from app.gitops.objects import Objects, Oversized
 from app.gitops.trees import Entry, EntryKind, MalformedTree, parse_tree, wrong_with
 

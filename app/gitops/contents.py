@@ -6,18 +6,18 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from app.domain.definitions import MAX_CUSTOM_TRIGGERS, TriggerDefinition
 from app.domain.errors import Problem, Rejected, Stalled
-from app.domain.manifests import MANIFEST
-from app.domain.plans import DesiredHook, DesiredState
-from app.domain.repository_settings import (
+from app.domain.manifests.manifest import MANIFEST
+from app.domain.plans.plan import DesiredHook, DesiredState
+from app.domain.revisions import CommitSha, TreeSha
+from app.domain.triggers.definitions import MAX_CUSTOM_TRIGGERS, TriggerDefinition
+from app.domain.triggers.repository_settings import (
     REPOSITORY_SETTINGS,
     SUFFIX,
     TRIGGERS,
     RepositorySettings,
     read_repository_settings,
 )
-from app.domain.revisions import CommitSha, TreeSha
 from app.gitops.commits import CommitFacts, parse_commit
 from app.gitops.comparison import MAX_HOOKS, MAX_TREE_BYTES, Comparison, HookFolder, compare
 from app.gitops.formats import auth0_hooks

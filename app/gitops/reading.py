@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from app.domain.documents.toml_documents import printable
 from app.domain.errors import NotFound, Rejected
-from app.domain.plans import DesiredState
+from app.domain.plans.plan import DesiredState
 from app.domain.revisions import CommitSha, TreeSha, is_commit_sha
 from app.domain.signers import Signer
-from app.domain.toml_documents import printable
 from app.gitops.commits import parents_of, parse_tag
 from app.gitops.contents import MAX_COMMIT_BYTES, Contents
 from app.gitops.formats.choice import FormatSettings

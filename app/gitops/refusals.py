@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from app.domain.documents.toml_documents import printable
 from app.domain.errors import Problem, Rejected
 from app.domain.revisions import CommitSha
-from app.domain.toml_documents import printable
 
 _MAX_PROBLEMS = 500
 _MAX_FILE_SHOWN = 4096

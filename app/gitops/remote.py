@@ -8,11 +8,11 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from app.domain.documents.toml_documents import printable
 from app.domain.errors import NotFound, Stalled
-from app.domain.plans import DesiredState
+from app.domain.plans.plan import DesiredState
 from app.domain.revisions import CommitSha, TreeSha, is_commit_sha
 from app.domain.signers import Signer
-from app.domain.toml_documents import printable
 from app.gitops.access import ASKPASS, Credentials, access, secrets_of
 from app.gitops.addresses import Address
 from app.gitops.environment import git_command

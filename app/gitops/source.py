@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from app.domain.documents.toml_documents import printable
 from app.domain.errors import NotFound, Stalled
-from app.domain.plans import DesiredState
+from app.domain.plans.plan import DesiredState
 from app.domain.revisions import CommitSha, TreeSha, is_commit_sha
 from app.domain.signers import Signer
-from app.domain.toml_documents import printable
 from app.gitops.formats.choice import FormatSettings
 from app.gitops.layout import locate
 from app.gitops.mirror import Mirror

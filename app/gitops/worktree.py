@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from app.domain.documents.fixtures import FIXTURES, Fixture, parse_fixture
 from app.domain.errors import NotFound, Rejected
-from app.domain.fixtures import FIXTURES, Fixture, parse_fixture
-from app.domain.manifests import MANIFEST, parse_manifest
-from app.domain.plans import DesiredHook
-from app.domain.repository_settings import (
+from app.domain.manifests.manifest import MANIFEST, parse_manifest
+from app.domain.plans.plan import DesiredHook
+from app.domain.triggers.repository_settings import (
     REPOSITORY_SETTINGS,
     SUFFIX,
     TRIGGERS,

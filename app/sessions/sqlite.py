@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from app.domain.people import Person, Session
+from app.domain.callers.people import Person, Session
 from app.sqlite_files import Format, from_microseconds, to_microseconds
 
 _SCHEMA = """

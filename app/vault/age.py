@@ -18,7 +18,7 @@ import pyrage
 
 from app.application.ports import Clock, Vault
 from app.domain.errors import NotFound, Rejected
-from app.domain.secrets import SealedSecret
+from app.domain.hooks.secrets import SealedSecret
 from app.sqlite_files import Format, from_microseconds, to_microseconds
 
 PURPOSE = "age-identity"

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from app.application.history.transparency_ports import IssuedCheckpoint
 from app.application.ports import Clock, Vault
-from app.domain.checkpoints import (
+from app.domain.errors import Stalled
+from app.domain.history.checkpoints import (
     Checkpoint,
     NoteSignature,
     SignedCheckpoint,
@@ -24,7 +25,6 @@ from app.domain.checkpoints import (
     VerifierKey,
     opened_checkpoint,
 )
-from app.domain.errors import Stalled
 from app.sqlite_files import Format, from_microseconds, to_microseconds
 from app.vault.note_signatures import new_private_key, public_key_of, sign, verify
 

@@ -6,8 +6,8 @@ import errno
 import os
 from pathlib import Path
 
-from app.domain.checkpoints import MAX_NOTE_CHARACTERS, split_notes
 from app.domain.errors import Stalled
+from app.domain.history.checkpoints import MAX_NOTE_CHARACTERS, split_notes
 
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 

@@ -21,7 +21,7 @@ import orjson
 from joserfc.errors import JoseError
 from joserfc.jwk import Key, import_key
 
-from app.domain.clients import SCOPES
+from app.domain.callers.client import SCOPES
 from app.domain.errors import Transient, Unauthenticated
 
 _log = logging.getLogger("hookledger.vault")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from app.domain.checkpoints import VerifierKey
+from app.domain.history.checkpoints import VerifierKey
 
 
 def new_private_key() -> bytes:

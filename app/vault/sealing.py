@@ -21,7 +21,7 @@ from ulid_transform import ulid_now
 
 from app.application.ports import Clock
 from app.domain.errors import Conflict, NotFound, Rejected, Stalled
-from app.domain.secrets import SealedSecret
+from app.domain.hooks.secrets import SealedSecret
 from app.vault.envelopes import bind, decrypt, derive, encrypt, new_key
 from app.vault.key_table import KeyTable, Kind, WrappedKey
 from app.vault.keyring import KeyRing, MasterKey, missing_keys

@@ -16,8 +16,8 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
 
 from app.application.ports import Clock
+from app.domain.callers.tokens import Audiences, VerifiedToken
 from app.domain.errors import Unauthenticated
-from app.domain.tokens import Audiences, VerifiedToken
 from app.vault.issuers import IssuerKeys, TrustedIssuers
 from app.vault.signing_keys import ALGORITHM, SigningKeys
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from app.domain.clients import SCOPES
+from app.domain.callers.client import SCOPES
 from app.web.admission.idempotency import KEY, MAX_KEY, REPLAYED
 from app.web.management.schemas import MANAGEMENT_SCHEMAS
 from app.web.protocol.endpoints import JSON, Operation

@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 
 from app.application.views import ActiveTable
-from app.domain.contracts import TriggerContract
-from app.domain.trigger_catalogue import CONTRACTS, contract_of
+from app.domain.triggers.catalogue import CONTRACTS, contract_of
+from app.domain.triggers.contracts import TriggerContract
 
 _INVOKE = "/v1/triggers/{trigger}/invoke"
 

@@ -11,7 +11,7 @@ import httpx
 import orjson
 import pytest
 
-from app.domain.trigger_catalogue import CONTRACTS
+from app.domain.triggers.catalogue import CONTRACTS
 
 PRE = "pre-user-registration"
 ATTACK = "<script>alert(1)</script><img src=x onerror=alert(2)>"

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.domain.trigger_catalogue import CONTRACTS
+from app.domain.triggers.catalogue import CONTRACTS
 
 SCRIPT = Path(__file__).resolve().parents[1] / "data" / "hostile" / "hook.js"
 TRIGGER = "pre-user-registration"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from app.domain.trigger_catalogue import CONTRACTS
+from app.domain.triggers.catalogue import CONTRACTS
 
 TRIGGER = "send-phone-message"
 PAYLOAD = CONTRACTS[TRIGGER].example

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from app.domain.trigger_catalogue import CONTRACTS
+from app.domain.triggers.catalogue import CONTRACTS
 
 BLOCKING = [c.id for c in CONTRACTS.values() if c.blocking]
 NON_BLOCKING = [c.id for c in CONTRACTS.values() if not c.blocking]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 
-from app.domain.trigger_catalogue import CONTRACTS
+from app.domain.triggers.catalogue import CONTRACTS
 from tests.benchmarks.processes import (
     TRIGGER,
     git,

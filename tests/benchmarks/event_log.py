@@ -26,13 +26,13 @@ from eventsourcing.domain import DomainEventProtocol
 
 from app.application.ledger import Ledger
 from app.domain.aggregates import DomainEvent
-from app.domain.clients import Client
-from app.domain.hooks import Hook
-from app.domain.names import HookName
-from app.domain.sources import Source
-from app.domain.sync_runs import SyncRun
-from app.domain.trigger_catalogue import CONTRACTS
-from app.domain.triggers import Trigger
+from app.domain.callers.client import Client
+from app.domain.hooks.hook import Hook
+from app.domain.hooks.names import HookName
+from app.domain.sources.source import Source
+from app.domain.sources.sync_runs import SyncRun
+from app.domain.triggers.catalogue import CONTRACTS
+from app.domain.triggers.trigger import Trigger
 from app.eventstore.mapper import EventMapper
 from app.eventstore.sqlite import sqlite_environment
 

@@ -18,12 +18,12 @@ from app.application.ledger import Ledger
 from app.application.views import AuditQuery, AuditRow, CountBy
 from app.domain.revisions import Position
 from app.eventstore.sqlite import sqlite_environment
-from projections.audit_cursors import CursorsOf, Place
+from projections.audit_log.cursors import CursorsOf, Place
+from projections.audit_log.stored import StoredAuditLog
 from projections.event_log import EventLog, StoredEventLog
+from projections.hook_table.history import TableHistory
+from projections.hook_table.stored import StoredHookTable
 from projections.sqlite import SQLiteDatabase
-from projections.stored_audit_log import StoredAuditLog
-from projections.stored_hook_table import StoredHookTable
-from projections.table_history import TableHistory
 from projections.views import StoredView
 
 PAGE = 50

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from app.domain.trigger_catalogue import CONTRACTS
+from app.domain.triggers.catalogue import CONTRACTS
 from tests.benchmarks.processes import TRIGGER, Measured, cpu_seconds, family
 
 _UNITS = {"us": 1e-3, "ms": 1.0, "s": 1e3}

@@ -12,15 +12,15 @@ from app.application.journal_views import ExecutionRecord
 from app.application.ledger import Ledger
 from app.application.views import ActiveTable, HookRow
 from app.domain.outcomes import Level, LogLine, OutcomeKind
-from app.domain.trigger_catalogue import CONTRACTS
+from app.domain.triggers.catalogue import CONTRACTS
 from app.eventstore.sqlite import sqlite_environment
 from app.journal.sqlite import SqliteJournal
+from projections.audit_log.stored import StoredAuditLog
 from projections.event_log import StoredEventLog
+from projections.hook_table.stored import StoredHookTable
 from projections.rebuild import rebuild
 from projections.sqlite import SQLiteDatabase
-from projections.stored_audit_log import StoredAuditLog
-from projections.stored_hook_table import StoredHookTable
-from projections.transparency import StoredTransparencyLog
+from projections.transparency.stored import StoredTransparencyLog
 from tests.benchmarks.event_log import generate
 from tests.benchmarks.processes import git, make_repository
 

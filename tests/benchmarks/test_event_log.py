@@ -15,7 +15,7 @@ from app.domain.revisions import Position
 from app.eventstore.mapper import EVENTS
 from app.eventstore.sqlite import sqlite_environment
 from projections.event_log import StoredEventLog
-from projections.hook_table import fold
+from projections.hook_table.fold import fold
 from tests.benchmarks.event_log import generate
 
 EVENTS_MADE = 3000

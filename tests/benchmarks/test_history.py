@@ -7,7 +7,7 @@ from pathlib import Path
 
 from app.application.ledger import Ledger
 from app.domain.aggregates import Meta, recorded_as
-from app.domain.hooks import Hook
+from app.domain.hooks.hook import Hook
 from app.eventstore.sqlite import sqlite_environment
 from tests.benchmarks import history
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import httpx
 
-from app.domain.trigger_catalogue import CONTRACTS
+from app.domain.triggers.catalogue import CONTRACTS
 from tests.benchmarks.load import Load, Round, medians, ratio
 from tests.benchmarks.processes import (
     TRIGGER,

@@ -21,13 +21,13 @@ from app.application.ledger import Ledger
 from app.domain.revisions import Position
 from app.eventstore.raw_events import RawEvents
 from app.eventstore.sqlite import sqlite_environment
+from projections.audit_log.stored import StoredAuditLog
 from projections.event_log import StoredEventLog
+from projections.hook_table.stored import StoredHookTable
 from projections.rebuild import rebuild
 from projections.sqlite import SQLiteDatabase
-from projections.stored_audit_log import StoredAuditLog
-from projections.stored_hook_table import StoredHookTable
-from projections.transparency import StoredTransparencyLog
-from projections.transparency_reader import open_stored_tree
+from projections.transparency.reader import open_stored_tree
+from projections.transparency.stored import StoredTransparencyLog
 from tests.benchmarks.event_log import generate
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -14,8 +14,8 @@ from msgspec.structs import replace
 
 from app.application.ports import Clock, TokenVerifier
 from app.application.views import ActiveTable, ClientRow
+from app.domain.callers.tokens import VerifiedToken
 from app.domain.errors import Unauthenticated
-from app.domain.tokens import VerifiedToken
 
 MAX_REMEMBERED = 4096
 REMEMBERED_SECONDS = 60.0

@@ -14,8 +14,7 @@ from app.application.callers.manage_clients import authenticate_secret
 from app.application.invoking.invoke import Answer, Invoker
 from app.application.ports import Clock, HookTable, TokenSigner
 from app.application.views import ClientRow
-from app.domain.errors import HookledgerError, Unauthenticated
-from app.domain.tokens import (
+from app.domain.callers.tokens import (
     Audiences,
     ExchangeUnavailable,
     TokenError,
@@ -23,6 +22,7 @@ from app.domain.tokens import (
     granted_scopes,
     scopes_of_hook,
 )
+from app.domain.errors import HookledgerError, Unauthenticated
 
 _log = logging.getLogger("hookledger.tokens")
 

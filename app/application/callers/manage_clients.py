@@ -11,7 +11,7 @@ from types import MappingProxyType
 from app.application.ledger import Ledger
 from app.application.views import ActiveTable, ClientRow
 from app.domain.aggregates import Meta
-from app.domain.clients import Client
+from app.domain.callers.client import Client
 from app.domain.errors import NotFound, Unauthenticated
 from app.domain.revisions import Position
 

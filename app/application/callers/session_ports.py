@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from app.domain.people import Session
+from app.domain.callers.people import Session
 
 
 class SessionStore(Protocol):

@@ -17,8 +17,8 @@ from app.application.callers.manage_clients import authenticate_secret, hash_cre
 from app.application.callers.session_ports import IdentityProvider, SessionStore, SignInAttempt
 from app.application.ports import Clock
 from app.application.views import ActiveTable
+from app.domain.callers.people import Person, Role, Session, person_of_claims
 from app.domain.errors import NotFound, Unauthenticated
-from app.domain.people import Person, Role, Session, person_of_claims
 
 LINK_MINUTES = 15
 _ATTEMPT = timedelta(minutes=10)

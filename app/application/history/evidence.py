@@ -22,7 +22,9 @@ from app.application.history.issue_checkpoints import HistoryProver
 from app.application.history.transparency_ports import InclusionProof, IssuedCheckpoint, StoredBytes
 from app.application.ports import AuditLog
 from app.application.views import AuditQuery
-from app.domain.checkpoints import (
+from app.domain.callers.client import Client
+from app.domain.errors import Rejected
+from app.domain.history.checkpoints import (
     SignedCheckpoint,
     VerifierKey,
     Verify,
@@ -31,10 +33,8 @@ from app.domain.checkpoints import (
     opened_checkpoint,
     parse_verifier_key,
 )
-from app.domain.clients import Client
-from app.domain.errors import Rejected
-from app.domain.hooks import Hook
-from app.domain.transparency import leaf_data, leaf_hash, root_of_inclusion, state_digest
+from app.domain.history.transparency import leaf_data, leaf_hash, root_of_inclusion, state_digest
+from app.domain.hooks.hook import Hook
 
 FORMAT = "hookledger-evidence-v1"
 WITHHELD = frozenset({Hook.SecretSet.TOPIC, Client.Created.TOPIC})

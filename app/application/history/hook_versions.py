@@ -12,7 +12,7 @@ from typing import Any
 
 from app.application.ledger import Ledger
 from app.domain.aggregates import DomainEvent
-from app.domain.hooks import Hook
+from app.domain.hooks.hook import Hook
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from app.application.history.transparency_ports import (
     StoredEvents,
     TransparencyLog,
 )
-from app.domain.checkpoints import VerifierKey
 from app.domain.errors import HookledgerError, Stalled
+from app.domain.history.checkpoints import VerifierKey
 from app.domain.revisions import Position
 
 _log = logging.getLogger("hookledger.transparency")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from app.domain.checkpoints import SignedCheckpoint, VerifierKey
+from app.domain.history.checkpoints import SignedCheckpoint, VerifierKey
 from app.domain.revisions import Position
 
 

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from app.domain.checkpoints import SignedCheckpoint
-from app.domain.transparency import (
+from app.domain.history.checkpoints import SignedCheckpoint
+from app.domain.history.transparency import (
     HASH_BYTES,
     GrowingTree,
     complete_hash,

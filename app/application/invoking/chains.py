@@ -15,7 +15,7 @@ import orjson
 from app.application.invoking.envelopes import Reading, read_outcome
 from app.application.invoking.runs import HookRuns, Run
 from app.application.views import HookRow
-from app.domain.contracts import TriggerContract
+from app.domain.triggers.contracts import TriggerContract
 
 
 @dataclass(frozen=True, slots=True)

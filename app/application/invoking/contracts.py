@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from app.application.views import ActiveTable
-from app.domain.contracts import TriggerContract
-from app.domain.trigger_catalogue import CONTRACTS, contract_of, unknown_trigger
+from app.domain.triggers.catalogue import CONTRACTS, contract_of, unknown_trigger
+from app.domain.triggers.contracts import TriggerContract
 
 
 def contract_in(table: ActiveTable, trigger: str) -> TriggerContract:

@@ -14,9 +14,9 @@ import msgspec
 import orjson
 from msgspec.structs import replace
 
-from app.domain.contracts import TriggerContract
 from app.domain.errors import Rejected
 from app.domain.outcomes import Outcome, OutcomeKind
+from app.domain.triggers.contracts import TriggerContract
 
 NOT_JSON = "The worker answered with something that is not JSON, or is nested too deeply."
 

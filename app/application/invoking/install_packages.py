@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from app.application.ports import Packages
 from app.application.views import HookRow
+from app.domain.documents.packages import PackageSet
+from app.domain.documents.places import manifest_place
 from app.domain.errors import Problem, Rejected
-from app.domain.manifest_places import manifest_place
-from app.domain.packages import PackageSet
-from app.domain.plans import DesiredHook
+from app.domain.plans.plan import DesiredHook
 
 
 def packages_of(hook: HookRow | DesiredHook) -> PackageSet:

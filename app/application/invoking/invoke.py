@@ -26,10 +26,10 @@ from app.application.ports import (
     Vault,
 )
 from app.application.views import ActiveTable, Delivery, HookRow
-from app.domain.contracts import TriggerContract
 from app.domain.errors import Transient
 from app.domain.outcomes import Outcome, OutcomeKind
 from app.domain.revisions import Position
+from app.domain.triggers.contracts import TriggerContract
 
 MIN_POSITION_WAIT = 5.0
 """Seconds an invocation waits for the position its caller demands."""

@@ -8,9 +8,9 @@ from typing import Any
 import orjson
 
 from app.application.journal_views import Content
-from app.domain.contracts import TriggerContract
 from app.domain.outcomes import Outcome
-from app.domain.recording import MaskRules
+from app.domain.triggers.contracts import TriggerContract
+from app.domain.triggers.recording import MaskRules
 from app.masking.masks import Mask, mask_for
 
 MAX_CONTENT_BYTES = 64 * 1024

@@ -25,10 +25,11 @@ from app.application.invoking.install_packages import install
 from app.application.invoking.versions import Versions
 from app.application.ports import HookTable, Packages, Runner, Vault
 from app.application.views import HookRow
-from app.domain.contracts import TriggerContract
+from app.domain.documents.packages import PackageSet
+from app.domain.documents.values import is_exact_version, is_package_name
 from app.domain.errors import Problem, Rejected
-from app.domain.manifest_values import is_exact_version, is_package_name
-from app.domain.manifests import MAX_SCRIPT_BYTES
+from app.domain.hooks.secrets import check_secret
+from app.domain.manifests.manifest import MAX_SCRIPT_BYTES
 from app.domain.outcomes import (
     SCRIPT_FILES,
     Call,
@@ -39,10 +40,9 @@ from app.domain.outcomes import (
     OutcomeKind,
     ScriptToCheck,
 )
-from app.domain.packages import PackageSet
-from app.domain.repository_settings import DEFAULT_TIMEOUT_MS
 from app.domain.revisions import digest_of
-from app.domain.secrets import check_secret
+from app.domain.triggers.contracts import TriggerContract
+from app.domain.triggers.repository_settings import DEFAULT_TIMEOUT_MS
 
 KEPT_LINES = 1_000
 

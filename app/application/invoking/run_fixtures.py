@@ -13,14 +13,14 @@ from app.application.invoking.envelopes import envelope_of
 from app.application.invoking.install_packages import install_for, packages_of
 from app.application.invoking.run_draft import KEPT_LINES, shown_request
 from app.application.ports import Packages, Runner
-from app.domain.contracts import TriggerContract
+from app.domain.documents.fixtures import Fixture, Observed, differences
+from app.domain.documents.processes import lifecycle_of, limits_of
 from app.domain.errors import Problem, Rejected
-from app.domain.fixtures import Fixture, Observed, differences
 from app.domain.outcomes import Call, HookVersion, Outcome, OutcomeKind, ScriptToCheck
-from app.domain.plans import DesiredHook
-from app.domain.processes import lifecycle_of, limits_of
+from app.domain.plans.plan import DesiredHook
 from app.domain.revisions import digest_of
-from app.domain.trigger_catalogue import parameters_of
+from app.domain.triggers.catalogue import parameters_of
+from app.domain.triggers.contracts import TriggerContract
 
 _AT_ONCE = 4
 

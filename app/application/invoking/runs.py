@@ -14,9 +14,9 @@ from app.application.invoking.versions import Versions
 from app.application.journal_views import ExecutionRecord
 from app.application.ports import Clock, Recorder, Runner
 from app.application.views import HookRow
-from app.domain.contracts import TriggerContract
 from app.domain.errors import Stalled
 from app.domain.outcomes import Call, Outcome, OutcomeKind
+from app.domain.triggers.contracts import TriggerContract
 
 _MAX_CLASS = 100
 

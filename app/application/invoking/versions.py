@@ -8,13 +8,13 @@ from app.application.invoking.extension_secret import EXTENSION_SECRET
 from app.application.invoking.install_packages import packages_of
 from app.application.ports import Packages, Vault
 from app.application.views import ActiveTable, HookRow
+from app.domain.documents.processes import lifecycle_of, limits_of
 from app.domain.errors import Stalled
+from app.domain.hooks.secrets import SealedSecret
 from app.domain.outcomes import HookVersion
-from app.domain.plans import ChangeKind, DesiredHook, Plan
-from app.domain.processes import lifecycle_of, limits_of
+from app.domain.plans.plan import ChangeKind, DesiredHook, Plan
 from app.domain.revisions import version_key
-from app.domain.secrets import SealedSecret
-from app.domain.trigger_catalogue import parameters_of
+from app.domain.triggers.catalogue import parameters_of
 from app.masking.masks import Mask, mask_for
 
 

@@ -15,10 +15,10 @@ from app.application.managing import manage_secrets, write_hooks
 from app.application.managing.write_hooks import WrittenHook
 from app.application.ports import HookTable, Packages, Vault
 from app.domain.aggregates import Meta
-from app.domain.drafts import API_LANGUAGE, HookDraft, HookPatch
+from app.domain.documents.packages import PackageSet
 from app.domain.errors import Transient
-from app.domain.hooks import API_OWNER
-from app.domain.packages import PackageSet
+from app.domain.hooks.hook import API_OWNER
+from app.domain.manifests.drafts import API_LANGUAGE, HookDraft, HookPatch
 from app.domain.revisions import Position
 
 T = TypeVar("T")

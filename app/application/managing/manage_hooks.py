@@ -8,11 +8,11 @@ from app.application.ledger import Ledger
 from app.application.ports import HookTable
 from app.application.views import HookRow
 from app.domain.aggregates import Meta
+from app.domain.documents.places import manifest_place
 from app.domain.errors import Rejected
-from app.domain.hooks import Hook, HookNotFound, OwnedBySource
-from app.domain.manifest_places import manifest_place
+from app.domain.hooks.hook import Hook, HookNotFound, OwnedBySource
 from app.domain.revisions import Position
-from app.domain.triggers import Trigger
+from app.domain.triggers.trigger import Trigger
 
 
 def find_hook(hooks: HookTable, name_or_id: str) -> HookRow:

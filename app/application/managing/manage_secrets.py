@@ -8,9 +8,9 @@ from app.application.ledger import Ledger
 from app.application.managing.manage_hooks import load_hook
 from app.application.ports import Vault
 from app.domain.aggregates import Meta
-from app.domain.hooks import Hook, SecretNotFound, SecretTaken
+from app.domain.hooks.hook import Hook, SecretNotFound, SecretTaken
+from app.domain.hooks.secrets import SealedSecret, check_secrets
 from app.domain.revisions import Position
-from app.domain.secrets import SealedSecret, check_secrets
 
 Condition = Callable[[Hook], None]
 """Raises what speaks against writing to this hook."""

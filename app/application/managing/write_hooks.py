@@ -14,13 +14,13 @@ from app.application.ledger import Ledger
 from app.application.managing.manage_hooks import disable_hook, enable_hook, load_hook
 from app.application.ports import Vault
 from app.domain.aggregates import Meta
-from app.domain.drafts import API_LANGUAGE, API_SETTINGS, HookDraft, HookPatch
-from app.domain.hooks import API_OWNER, Hook, OwnedBySource
-from app.domain.manifest_places import entry_place, manifest_place
-from app.domain.names import HookName
+from app.domain.documents.places import entry_place, manifest_place
+from app.domain.hooks.hook import API_OWNER, Hook, OwnedBySource
+from app.domain.hooks.names import HookName
+from app.domain.manifests.drafts import API_LANGUAGE, API_SETTINGS, HookDraft, HookPatch
 from app.domain.outcomes import Language
 from app.domain.revisions import Position, content_digest
-from app.domain.triggers import Trigger
+from app.domain.triggers.trigger import Trigger
 
 
 @dataclass(frozen=True, slots=True)

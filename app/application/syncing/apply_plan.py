@@ -9,12 +9,12 @@ from app.application.ledger import Ledger
 from app.application.ports import Vault
 from app.domain.aggregates import Root
 from app.domain.errors import NotFound
-from app.domain.hooks import Hook
-from app.domain.names import HookName
+from app.domain.hooks.hook import Hook
+from app.domain.hooks.names import HookName
 from app.domain.outcomes import Language
-from app.domain.plans import Change, ChangeKind, DesiredHook, Plan
-from app.domain.secret_changes import PURPOSE, SecretChange, SecretChangeKind
-from app.domain.triggers import Trigger
+from app.domain.plans.plan import Change, ChangeKind, DesiredHook, Plan
+from app.domain.plans.secret_changes import PURPOSE, SecretChange, SecretChangeKind
+from app.domain.triggers.trigger import Trigger
 
 A = TypeVar("A", bound=Root)
 

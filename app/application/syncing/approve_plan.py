@@ -8,7 +8,7 @@ from app.application.syncing.results import SourceSettings
 from app.domain.aggregates import Meta
 from app.domain.errors import Problem, Rejected
 from app.domain.revisions import Position, is_digest
-from app.domain.sources import Source
+from app.domain.sources.source import Source
 
 
 def approve_plan(ledger: Ledger, source: SourceSettings, plan_digest: str, meta: Meta) -> Position:

@@ -16,7 +16,7 @@ import anyio.to_thread
 from app.application.syncing.results import SyncResult
 from app.application.syncing.source_ports import SourceRepository, SourceWriter
 from app.domain.errors import Conflict, Problem, Rejected
-from app.domain.plans import Plan
+from app.domain.plans.plan import Plan
 from app.domain.revisions import CommitSha
 
 MAX_FILES = 100

@@ -10,7 +10,7 @@ from app.application.views import SourceRow
 from app.domain.aggregates import DomainEvent
 from app.domain.errors import Problem
 from app.domain.revisions import Position
-from app.domain.sources import Source
+from app.domain.sources.source import Source
 
 MAX_DESCRIPTION = 140
 """Characters that GitHub allows."""

@@ -16,10 +16,10 @@ from app.application.syncing.results import same_place
 from app.application.syncing.stages import Operation, SyncStages
 from app.application.syncing.suspend_source import is_suspended
 from app.domain.errors import HookledgerError
-from app.domain.guards import Hold, holds_of
-from app.domain.plans import Change, ChangeKind
+from app.domain.plans.plan import Change, ChangeKind
 from app.domain.revisions import CommitSha
-from app.domain.sync_policy import Approval
+from app.domain.sources.guards import Hold, holds_of
+from app.domain.sources.sync_policy import Approval
 
 _log = logging.getLogger("hookledger.drift")
 

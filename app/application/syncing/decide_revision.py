@@ -24,8 +24,8 @@ from app.application.syncing.source_reader import SourceReader
 from app.application.syncing.source_secrets import with_changed_secrets
 from app.application.views import ActiveTable
 from app.domain.errors import Problem, Rejected
-from app.domain.planning import plan
-from app.domain.plans import ActiveHook, DesiredState, Plan
+from app.domain.plans.plan import ActiveHook, DesiredState, Plan
+from app.domain.plans.planning import plan
 from app.domain.revisions import CommitSha, TreeSha
 
 

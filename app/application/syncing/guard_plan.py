@@ -8,9 +8,9 @@ from app.application.syncing.results import SourceSettings, same_place
 from app.application.syncing.source_reader import SourceReader
 from app.application.views import SourceRow
 from app.domain.errors import Problem, Rejected, Stalled
-from app.domain.guards import Hold, holds_of
 from app.domain.revisions import CommitSha
-from app.domain.sync_policy import ForcePush
+from app.domain.sources.guards import Hold, holds_of
+from app.domain.sources.sync_policy import ForcePush
 
 
 class PlanGuard:

@@ -12,12 +12,12 @@ from app.application.ports import Packages
 from app.application.syncing.decide_revision import Decision
 from app.application.syncing.stages import SyncStages
 from app.application.views import ActiveTable
-from app.domain.change_requests import full_ref, how_to_get
+from app.domain.documents.packages import PackageSet
 from app.domain.errors import NotFound
-from app.domain.guards import Hold
-from app.domain.packages import PackageSet
-from app.domain.plan_diffs import HookDiff, diff_of
-from app.domain.plans import ChangeKind, DesiredHook, Plan
+from app.domain.plans.diffs import HookDiff, diff_of
+from app.domain.plans.plan import ChangeKind, DesiredHook, Plan
+from app.domain.sources.change_requests import full_ref, how_to_get
+from app.domain.sources.guards import Hold
 
 
 @dataclass(frozen=True, slots=True)

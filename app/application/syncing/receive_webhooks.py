@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from app.application.ports import Clock
 from app.domain.errors import NotFound, Rejected, Unauthenticated
-from app.domain.webhooks import FORGES, Forge, Headers, is_authentic
+from app.domain.sources.webhooks import FORGES, Forge, Headers, is_authentic
 
 REMEMBERED = 1_000
 """Deliveries of each source that are remembered, and for how long: a replay beyond either costs one

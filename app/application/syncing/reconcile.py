@@ -28,9 +28,9 @@ from app.application.syncing.suspend_source import is_suspended, resume_source
 from app.application.views import ActiveTable, SourceRow
 from app.domain.aggregates import Meta
 from app.domain.errors import Rejected
-from app.domain.guards import Hold
-from app.domain.plans import Plan
+from app.domain.plans.plan import Plan
 from app.domain.revisions import CommitSha
+from app.domain.sources.guards import Hold
 
 _log = logging.getLogger("hookledger.reconcile")
 

@@ -14,11 +14,11 @@ from app.application.syncing.results import SourceSettings
 from app.application.syncing.revisions import revision_meta
 from app.domain.aggregates import Meta
 from app.domain.errors import HookledgerError, Problem, Stalled
-from app.domain.guards import Hold
-from app.domain.plans import Plan
+from app.domain.plans.plan import Plan
 from app.domain.revisions import CommitSha, Position
-from app.domain.sources import Source
-from app.domain.sync_runs import SyncRun
+from app.domain.sources.guards import Hold
+from app.domain.sources.source import Source
+from app.domain.sources.sync_runs import SyncRun
 
 _TABLE_DIFFERS = (
     "The hook table differs from the events it is made of; run `hookledger rebuild`, and look for "

@@ -6,9 +6,9 @@ import enum
 from dataclasses import dataclass, field
 
 from app.application.views import SourceRow
-from app.domain.plans import Plan
+from app.domain.plans.plan import Plan
 from app.domain.revisions import CommitSha, Position
-from app.domain.sync_policy import SyncPolicy
+from app.domain.sources.sync_policy import SyncPolicy
 
 
 class SyncStatus(enum.StrEnum):

@@ -8,10 +8,10 @@ from datetime import datetime
 from app.application.invoking.contracts import contract_in
 from app.application.views import ActiveTable, HookRow
 from app.domain.aggregates import Commit, Meta
-from app.domain.contracts import TriggerContract
 from app.domain.outcomes import ScriptToCheck
-from app.domain.plans import ActiveHook, ActiveTrigger, DesiredHook, DesiredState
-from app.domain.trigger_catalogue import contract_of, parameters_of
+from app.domain.plans.plan import ActiveHook, ActiveTrigger, DesiredHook, DesiredState
+from app.domain.triggers.catalogue import contract_of, parameters_of
+from app.domain.triggers.contracts import TriggerContract
 
 
 def scripts_to_check(desired: DesiredState, table: ActiveTable) -> Iterator[ScriptToCheck]:

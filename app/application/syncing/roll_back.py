@@ -18,7 +18,7 @@ from app.application.views import SourceRow
 from app.domain.aggregates import Meta
 from app.domain.errors import Conflict, Problem, Rejected, Stalled, Transient
 from app.domain.revisions import CommitSha
-from app.domain.sync_runs import SyncRun
+from app.domain.sources.sync_runs import SyncRun
 
 _log = logging.getLogger("hookledger.reconcile")
 

@@ -9,10 +9,10 @@ from typing import Protocol
 from app.application.ports import Vault
 from app.application.views import ActiveTable, HookRow
 from app.domain.errors import Problem, Rejected
-from app.domain.plans import ChangeKind, DesiredHook, DesiredState, Plan
-from app.domain.sealed_files import SEALED_FILE, parts_of, values_of
-from app.domain.secret_changes import PURPOSE, SecretChange, SecretChangeKind
-from app.domain.secrets import MAX_SECRETS_PER_HOOK, SealedSecret
+from app.domain.hooks.secrets import MAX_SECRETS_PER_HOOK, SealedSecret
+from app.domain.manifests.sealed_files import SEALED_FILE, parts_of, values_of
+from app.domain.plans.plan import ChangeKind, DesiredHook, DesiredState, Plan
+from app.domain.plans.secret_changes import PURPOSE, SecretChange, SecretChangeKind
 
 
 class SealedFiles(Protocol):

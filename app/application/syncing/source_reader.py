@@ -9,7 +9,7 @@ import anyio
 import anyio.to_thread
 
 from app.application.syncing.source_ports import SourceRepository
-from app.domain.plans import DesiredState
+from app.domain.plans.plan import DesiredState
 from app.domain.revisions import CommitSha, TreeSha
 from app.domain.signers import Signer
 

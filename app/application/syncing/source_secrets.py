@@ -8,8 +8,8 @@ from dataclasses import replace
 from app.application.ports import Vault
 from app.application.views import ActiveTable, HookRow
 from app.domain.errors import NotFound, Rejected
-from app.domain.plans import DesiredHook, DesiredState
-from app.domain.secrets import SealedSecret
+from app.domain.hooks.secrets import SealedSecret
+from app.domain.plans.plan import DesiredHook, DesiredState
 
 
 def with_changed_secrets(desired: DesiredState, table: ActiveTable, vault: Vault) -> DesiredState:

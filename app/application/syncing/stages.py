@@ -21,7 +21,7 @@ from app.application.syncing.sealed_secrets import SealedSecrets
 from app.application.syncing.source_reader import SourceReader
 from app.application.views import ActiveTable, SourceRow
 from app.domain.errors import Transient
-from app.domain.plans import ChangeKind
+from app.domain.plans.plan import ChangeKind
 from app.domain.revisions import Position, TreeSha
 
 _TABLE_WAIT = 10.0

@@ -11,7 +11,7 @@ from app.application.views import SourceRow
 from app.domain.aggregates import Meta
 from app.domain.errors import Problem, Rejected
 from app.domain.revisions import Position
-from app.domain.sources import Source
+from app.domain.sources.source import Source
 
 
 def suspend_source(

@@ -10,20 +10,20 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from app.domain.errors import Problem, Rejected
-from app.domain.manifest_values import (
+from app.domain.documents.values import (
     is_exact_version,
     is_package_name,
 )
-from app.domain.manifests import (
+from app.domain.errors import Problem, Rejected
+from app.domain.hooks.names import normalised_name
+from app.domain.hooks.secrets import MASK, MAX_SECRETS_PER_HOOK, check_secret
+from app.domain.manifests.manifest import (
     MAX_DEPENDENCIES,
     MAX_SCRIPT_BYTES,
 )
-from app.domain.names import normalised_name
 from app.domain.outcomes import Language
-from app.domain.plans import DesiredHook
-from app.domain.secrets import MASK, MAX_SECRETS_PER_HOOK, check_secret
-from app.domain.trigger_catalogue import languages_of
+from app.domain.plans.plan import DesiredHook
+from app.domain.triggers.catalogue import languages_of
 from app.gitops.formats import auth0_directory, auth0_yaml
 from app.gitops.formats.auth0_items import HookItem, find_script
 from app.gitops.formats.auth0_members import Members, is_encodable

@@ -8,10 +8,10 @@ from __future__ import annotations
 import difflib
 from typing import Any
 
-from app.domain.definitions import MAX_TIMEOUT_MS, MIN_TIMEOUT_MS
+from app.domain.documents.values import is_network_address, parse_milliseconds
 from app.domain.errors import Problem
-from app.domain.manifest_values import is_network_address, parse_milliseconds
-from app.domain.manifests import MAX_NETWORK_ENTRIES, MAX_ORDER
+from app.domain.manifests.manifest import MAX_NETWORK_ENTRIES, MAX_ORDER
+from app.domain.triggers.definitions import MAX_TIMEOUT_MS, MIN_TIMEOUT_MS
 from app.gitops.formats.auth0_items import HookItem
 from app.gitops.formats.keywords import Keywords, Unresolved, is_marked
 

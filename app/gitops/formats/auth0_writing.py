@@ -8,11 +8,11 @@ from typing import Any
 
 import yaml
 
-from app.domain.definitions import MAX_TIMEOUT_MS
-from app.domain.exports import ExportedHook
-from app.domain.manifests import TESTS
-from app.domain.processes import TABLE as PROCESS
-from app.domain.secrets import MASK
+from app.domain.documents.processes import TABLE as PROCESS
+from app.domain.hooks.secrets import MASK
+from app.domain.manifests.exports import ExportedHook
+from app.domain.manifests.manifest import TESTS
+from app.domain.triggers.definitions import MAX_TIMEOUT_MS
 from app.gitops.formats.choice import HOOKS
 from app.gitops.formats.keywords import markers
 from app.gitops.formats.native_writing import duration

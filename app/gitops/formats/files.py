@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
+from app.domain.documents.toml_documents import printable
 from app.domain.errors import Problem, Rejected
-from app.domain.manifests import MANIFEST
-from app.domain.toml_documents import printable
+from app.domain.manifests.manifest import MANIFEST
 from app.gitops.comparison import MAX_TREE_BYTES, compare
 from app.gitops.objects import Objects, Oversized
 from app.gitops.trees import Entry, EntryKind, MalformedTree, parse_tree, wrong_with

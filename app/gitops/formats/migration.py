@@ -7,16 +7,21 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from app.domain.auth0_scripts import addresses_in, calls_elsewhere, differences_in, packages_in
-from app.domain.definitions import MAX_TIMEOUT_MS
+from app.domain.documents.values import is_exact_version, is_package_name
 from app.domain.errors import Problem, Rejected
-from app.domain.exports import ExportedHook
-from app.domain.manifest_values import is_exact_version, is_package_name
-from app.domain.manifests import MAX_SCRIPT_BYTES
-from app.domain.names import MAX_NAME_LENGTH
-from app.domain.repository_settings import REPOSITORY_SETTINGS
-from app.domain.secrets import check_secret
-from app.domain.trigger_catalogue import CONTRACTS, OPTIONAL
+from app.domain.hooks.names import MAX_NAME_LENGTH
+from app.domain.hooks.secrets import check_secret
+from app.domain.manifests.auth0_scripts import (
+    addresses_in,
+    calls_elsewhere,
+    differences_in,
+    packages_in,
+)
+from app.domain.manifests.exports import ExportedHook
+from app.domain.manifests.manifest import MAX_SCRIPT_BYTES
+from app.domain.triggers.catalogue import CONTRACTS, OPTIONAL
+from app.domain.triggers.definitions import MAX_TIMEOUT_MS
+from app.domain.triggers.repository_settings import REPOSITORY_SETTINGS
 from app.gitops.formats import native_writing
 from app.gitops.formats.auth0_hooks import LANGUAGES, read_items
 from app.gitops.formats.auth0_items import HookItem, find_script

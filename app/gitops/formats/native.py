@@ -6,12 +6,12 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
+from app.domain.documents.fixtures import FIXTURES, Fixture, parse_fixture
 from app.domain.errors import Problem, Rejected
-from app.domain.fixtures import FIXTURES, Fixture, parse_fixture
-from app.domain.manifests import DEFAULT_SCRIPTS, MANIFEST, TESTS, parse_manifest
-from app.domain.plans import DesiredHook
-from app.domain.repository_settings import ManifestDefaults
-from app.domain.sealed_files import SEALED_FILE
+from app.domain.manifests.manifest import DEFAULT_SCRIPTS, MANIFEST, TESTS, parse_manifest
+from app.domain.manifests.sealed_files import SEALED_FILE
+from app.domain.plans.plan import DesiredHook
+from app.domain.triggers.repository_settings import ManifestDefaults
 from app.gitops.comparison import MAX_TREE_BYTES, HookFolder
 from app.gitops.objects import Objects, Oversized
 from app.gitops.trees import EntryKind, parse_tree

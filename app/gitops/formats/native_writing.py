@@ -7,12 +7,12 @@ from typing import Any
 
 import tomli_w
 
-from app.domain.exports import ExportedHook
-from app.domain.manifest_places import is_file
-from app.domain.manifests import MANIFEST, TESTS
+from app.domain.documents.places import is_file
+from app.domain.documents.processes import TABLE as PROCESS
+from app.domain.manifests.exports import ExportedHook
+from app.domain.manifests.manifest import MANIFEST, TESTS
 from app.domain.outcomes import SCRIPT_FILES
-from app.domain.processes import TABLE as PROCESS
-from app.domain.repository_settings import DEFAULT_TIMEOUT_MS
+from app.domain.triggers.repository_settings import DEFAULT_TIMEOUT_MS
 from app.gitops.formats.choice import HOOKS
 
 _MEBIBYTE = 1 << 20

@@ -9,8 +9,8 @@ from typing import Any
 
 import tomli_w
 
-from app.domain.exports import ExportedHook, ExportedTrigger
-from app.domain.repository_settings import REPOSITORY_SETTINGS, SUFFIX, TRIGGERS
+from app.domain.manifests.exports import ExportedHook, ExportedTrigger
+from app.domain.triggers.repository_settings import REPOSITORY_SETTINGS, SUFFIX, TRIGGERS
 from app.gitops.formats import auth0_writing, native_writing
 from app.gitops.formats.choice import HOOKS, Format
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app.application.ports import Clock
+from app.domain.documents.toml_documents import printable
 from app.domain.errors import Problem, Rejected, Stalled
 from app.domain.revisions import CommitSha
 from app.domain.signers import Signer, VerifyMode
-from app.domain.toml_documents import printable
 from app.gitops.contents import MAX_COMMIT_BYTES
 from app.gitops.objects import Objects, Oversized
 from app.gitops.signatures import gpg, sshsig

@@ -19,9 +19,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from weakref import WeakValueDictionary
 
+from app.domain.documents.packages import OnInstall, PackageSet, dependency_key
 from app.domain.errors import HookledgerError, Problem, Rejected, Stalled
 from app.domain.outcomes import Language
-from app.domain.packages import OnInstall, PackageSet, dependency_key
 from app.runtime.dependencies.folders import measure, remove, seal
 from app.runtime.dependencies.installers import Installer, Resolved
 from app.runtime.dependencies.processes import Limits, Workspace, run, too_large

@@ -8,8 +8,8 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from app.domain.documents.packages import dependency_key
 from app.domain.errors import Problem, Rejected
-from app.domain.packages import dependency_key
 
 _FOLDER_MODE = 0o555
 _FILE_MODE = 0o444

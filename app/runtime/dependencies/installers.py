@@ -7,9 +7,9 @@ import sysconfig
 from dataclasses import dataclass
 from typing import Protocol
 
+from app.domain.documents.packages import PackageSet, dependency_key
+from app.domain.documents.toml_documents import printable
 from app.domain.errors import Problem, Rejected
-from app.domain.packages import PackageSet, dependency_key
-from app.domain.toml_documents import printable
 from app.runtime.dependencies.processes import Run, Workspace
 
 _SHOWN = 500

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from app.domain.documents.packages import PackageSet
 from app.domain.errors import Stalled, Transient
-from app.domain.packages import PackageSet
 from app.runtime.dependencies.installers import Failure, Resolved, machine_tag, refused
 from app.runtime.dependencies.processes import Finished, Run, Workspace
 from app.runtime.node_binary import SUPPORTED, find_npm, major_version

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from app.domain.documents.packages import PackageSet
 from app.domain.errors import Stalled, Transient
-from app.domain.packages import PackageSet
 from app.runtime.dependencies import guarded_pip
 from app.runtime.dependencies.installers import Failure, Resolved, interpreter_tag, refused
 from app.runtime.dependencies.processes import Finished, Run, Workspace

@@ -11,8 +11,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.domain.documents.packages import dependency_key
 from app.domain.errors import Problem, Rejected, Stalled
-from app.domain.packages import dependency_key
 from app.runtime.dependencies.folders import measure
 
 _LOOK_SECONDS = 0.5

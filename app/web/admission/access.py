@@ -11,8 +11,8 @@ from starlette.types import Scope
 from app.application.callers.access_ports import AccessLog
 from app.application.journal_views import Access, AccessKind, AccessQuery, AccessRecord
 from app.application.views import ActiveTable
+from app.domain.callers.tokens import TokenRefused
 from app.domain.errors import Forbidden, HookledgerError, Unauthenticated
-from app.domain.tokens import TokenRefused
 from app.web.admission.auth import caller
 from app.web.protocol.endpoints import JSON, Answered, Endpoint, Inquiry, Operation
 from app.web.protocol.errors import MissingScope, MissingToken

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from app.application.invoking.contracts import contracts_in
 from app.application.syncing.status import SourceStatus, SyncState
 from app.application.views import AuditQuery, HookRow
-from app.domain.contracts import TriggerContract
+from app.domain.triggers.contracts import TriggerContract
 from app.web.dashboard.frame.pages import Page, Visit
 from app.web.dashboard.frame.wording import Told, Tone, matters, told
 from app.web.dashboard.hooks.hook_lookup import lacking

@@ -15,9 +15,9 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from app.application.history.evidence import evidence
 from app.application.views import AuditQuery
-from app.domain.checkpoints import base64_of
+from app.domain.history.checkpoints import base64_of
+from app.domain.history.transparency import state_digest
 from app.domain.revisions import Position
-from app.domain.transparency import state_digest
 from app.web.history.events import FILTERS
 from app.web.protocol.endpoints import JSON, NDJSON, Answered, Endpoint, Inquiry, Operation
 from app.web.protocol.formats import json_answer

@@ -12,10 +12,10 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from app.application.invoking.envelopes import parse_json
-from app.domain.drafts import HookDraft, HookPatch
 from app.domain.errors import Problem, Rejected
-from app.domain.secrets import MAX_SECRETS_PER_HOOK
-from app.domain.trigger_catalogue import CONTRACTS
+from app.domain.hooks.secrets import MAX_SECRETS_PER_HOOK
+from app.domain.manifests.drafts import HookDraft, HookPatch
+from app.domain.triggers.catalogue import CONTRACTS
 from app.web.management.errors import InvalidBody, problems_of
 from app.web.protocol.endpoints import FORM
 from app.web.protocol.limits import Headers, only

@@ -22,8 +22,8 @@ from app.domain.errors import (
     Transient,
     Unauthenticated,
 )
-from app.domain.hooks import HookNotFound, OwnedBySource, SecretNotFound, SecretTaken
-from app.domain.names import NameTaken
+from app.domain.hooks.hook import HookNotFound, OwnedBySource, SecretNotFound, SecretTaken
+from app.domain.hooks.names import NameTaken
 from app.web.protocol.errors import (
     MissingScope,
     MissingToken,

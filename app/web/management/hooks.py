@@ -9,8 +9,8 @@ from starlette.responses import Response
 
 from app.application.managing.write_hooks import WrittenHook
 from app.application.views import HookRow
-from app.domain.hooks import HookNotFound
-from app.domain.trigger_catalogue import CONTRACTS
+from app.domain.hooks.hook import HookNotFound
+from app.domain.triggers.catalogue import CONTRACTS
 from app.web.management.bodies import read_draft, read_patch
 from app.web.management.exchange import (
     BASE,

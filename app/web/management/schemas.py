@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from app.domain.names import MAX_NAME_LENGTH
-from app.domain.secrets import MASK, MAX_SECRETS_PER_HOOK, MAX_VALUE_BYTES
-from app.domain.trigger_catalogue import CONTRACTS
+from app.domain.hooks.names import MAX_NAME_LENGTH
+from app.domain.hooks.secrets import MASK, MAX_SECRETS_PER_HOOK, MAX_VALUE_BYTES
+from app.domain.triggers.catalogue import CONTRACTS
 from app.web.schemas.parts import Schema, reference
 
 _TEXT: Schema = {"type": "string"}

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from starlette.responses import Response
 
-from app.domain.secrets import MASK
+from app.domain.hooks.secrets import MASK
 from app.web.management.bodies import read_names, read_secrets
 from app.web.management.exchange import (
     BASE,

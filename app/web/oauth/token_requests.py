@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, unquote_plus
 import orjson
 
 from app.application.callers.issue_tokens import TokenRequest
-from app.domain.tokens import CLIENT_CREDENTIALS, TokenRefused
+from app.domain.callers.tokens import CLIENT_CREDENTIALS, TokenRefused
 from app.web.protocol.endpoints import FORM
 from app.web.protocol.limits import Headers, only
 

@@ -15,9 +15,9 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from app.application.callers.issue_tokens import IssuedToken, TokenRequest
-from app.domain.clients import SCOPES
+from app.domain.callers.client import SCOPES
+from app.domain.callers.tokens import CLIENT_CREDENTIALS, ExchangeUnavailable, TokenRefused
 from app.domain.errors import HookledgerError, Rejected
-from app.domain.tokens import CLIENT_CREDENTIALS, ExchangeUnavailable, TokenRefused
 from app.web.admission.access import note_token_denied
 from app.web.admission.exchange import note, reply
 from app.web.oauth.token_requests import BODY_LIMIT, token_request

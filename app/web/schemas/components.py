@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import get_args
 
-from app.domain.definitions import Mode, OnError
 from app.domain.outcomes import Language, Level, OutcomeKind
-from app.domain.recording import RecordMode
+from app.domain.triggers.definitions import Mode, OnError
+from app.domain.triggers.recording import RecordMode
 from app.web.schemas.commits import COMMIT_SCHEMAS
 from app.web.schemas.history import HISTORY_SCHEMAS
 from app.web.schemas.journal import JOURNAL_SCHEMAS

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from app.application.syncing.results import SyncStatus
 from app.application.syncing.stages import Operation
 from app.application.syncing.status import Health, SyncState
-from app.domain.guards import Guard
-from app.domain.plans import ChangeKind
+from app.domain.plans.plan import ChangeKind
+from app.domain.sources.guards import Guard
 from app.web.schemas.parts import (
     COMMIT,
     COUNT,

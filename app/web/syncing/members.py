@@ -10,8 +10,8 @@ from app.application.syncing.compare_table import Drift
 from app.application.syncing.preview_plan import Preview
 from app.application.syncing.results import SyncResult
 from app.application.syncing.status import Override, SourceStatus
-from app.domain.plan_diffs import HookDiff
-from app.domain.plans import Change, Plan
+from app.domain.plans.diffs import HookDiff
+from app.domain.plans.plan import Change, Plan
 
 
 def source_members(status: SourceStatus) -> dict[str, Any]:

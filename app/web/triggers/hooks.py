@@ -10,8 +10,8 @@ from starlette.responses import Response
 
 from app.application.invoking.contracts import contract_in, contracts_in
 from app.application.views import START, ActiveTable, HookRow, TriggerRow
-from app.domain.contracts import TriggerContract
 from app.domain.errors import NotFound
+from app.domain.triggers.contracts import TriggerContract
 from app.web.protocol.endpoints import JSON, Answered, Endpoint, Inquiry, Operation
 from app.web.protocol.formats import json_answer
 from app.web.protocol.moments import AS_OF, shown, table_of

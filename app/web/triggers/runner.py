@@ -10,10 +10,10 @@ from starlette.responses import Response
 
 from app.application.invoking.envelopes import parse_json
 from app.application.invoking.run_draft import Draft, DraftResult
-from app.domain.definitions import MAX_TIMEOUT_MS, MIN_TIMEOUT_MS
 from app.domain.errors import NotFound, Problem, Rejected
 from app.domain.outcomes import Language, LogLine
-from app.domain.repository_settings import DEFAULT_TIMEOUT_MS
+from app.domain.triggers.definitions import MAX_TIMEOUT_MS, MIN_TIMEOUT_MS
+from app.domain.triggers.repository_settings import DEFAULT_TIMEOUT_MS
 from app.web.protocol.endpoints import JSON, Answered, Endpoint, Inquiry, Operation
 from app.web.protocol.formats import json_answer
 from app.web.protocol.parameters import path_parameter

@@ -16,21 +16,21 @@ from app.application.syncing.progress import OnStage, log_large_stages
 from app.application.syncing.reconcile import Reconciler
 from app.application.syncing.results import SourceSettings
 from app.application.syncing.sealed_secrets import SealedSecrets
+from app.domain.documents.packages import PackageSet
 from app.domain.errors import HookledgerError, NotFound, Problem, Rejected
+from app.domain.hooks.secrets import SealedSecret
 from app.domain.outcomes import Call, HookVersion, Outcome, OutcomeKind, ScriptToCheck
-from app.domain.packages import PackageSet
-from app.domain.plans import DesiredHook, DesiredState
+from app.domain.plans.plan import DesiredHook, DesiredState
 from app.domain.revisions import CommitSha, TreeSha
-from app.domain.secrets import SealedSecret
 from app.domain.signers import Signer
-from app.domain.sync_policy import SyncPolicy
+from app.domain.sources.sync_policy import SyncPolicy
 from app.eventstore.sqlite import sqlite_environment
 from app.vault.age import AgeIdentities
+from projections.audit_log.stored import StoredAuditLog
 from projections.event_log import StoredEventLog
-from projections.live_table import LiveHookTable
+from projections.hook_table.live import LiveHookTable
+from projections.hook_table.stored import StoredHookTable
 from projections.sqlite import SQLiteDatabase
-from projections.stored_audit_log import StoredAuditLog
-from projections.stored_hook_table import StoredHookTable
 
 T = TypeVar("T")
 

@@ -18,9 +18,9 @@ from app.bootstrap.readiness import readiness
 from app.bootstrap.storage import Storage, open_storage
 from app.bootstrap.transparency import open_prover, verify_installation
 from app.domain.aggregates import Meta, recorded_as
-from app.domain.clients import Client
+from app.domain.callers.client import Client
 from app.domain.errors import NotFound
-from app.domain.triggers import Trigger
+from app.domain.triggers.trigger import Trigger
 from config.settings import Settings, load_settings
 
 

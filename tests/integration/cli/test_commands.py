@@ -19,10 +19,10 @@ from app.bootstrap.storage import open_journal, open_storage
 from app.cli.main import cli, main
 from app.domain.aggregates import Meta, recorded_as
 from app.domain.errors import NotFound, Rejected
-from app.domain.hooks import Hook
-from app.domain.names import HookName
+from app.domain.hooks.hook import Hook
+from app.domain.hooks.names import HookName
 from app.domain.outcomes import Level, LogLine
-from app.domain.triggers import Trigger
+from app.domain.triggers.trigger import Trigger
 
 HOOK_ID = "01J0000000000000000000000A"
 

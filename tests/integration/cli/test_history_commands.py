@@ -17,10 +17,10 @@ from typer.testing import CliRunner, Result
 from app.bootstrap.storage import open_storage
 from app.cli.main import cli, main
 from app.domain.aggregates import Commit, Meta, recorded_as
-from app.domain.hooks import Hook
-from app.domain.names import HookName
+from app.domain.hooks.hook import Hook
+from app.domain.hooks.names import HookName
 from app.domain.signers import Signer
-from app.domain.sources import Source
+from app.domain.sources.source import Source
 
 SHAS = ("a" * 40, "b" * 40)
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 from app.bootstrap.storage import open_age_identities
 from app.cli.main import cli
 from app.domain.errors import HookledgerError
-from app.domain.sealed_files import parts_of, values_of
+from app.domain.manifests.sealed_files import parts_of, values_of
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ from eventsourcing.persistence import IntegrityError
 
 from app.application.ledger import Ledger
 from app.domain.aggregates import Meta, recorded_as
-from app.domain.triggers import Trigger
+from app.domain.triggers.trigger import Trigger
 
 INSERT = "INTO stored_events (rowid, originator_id, originator_version, topic, state)"
 

@@ -18,9 +18,9 @@ from eventsourcing.persistence import OperationalError
 
 from app.application.ledger import Ledger
 from app.domain.aggregates import Meta, recorded_as
-from app.domain.clients import Client
+from app.domain.callers.client import Client
 from app.domain.errors import Stalled, Transient
-from app.domain.triggers import Trigger
+from app.domain.triggers.trigger import Trigger
 from app.eventstore.sqlite import (
     CommitWatch,
     SQLiteEventStoreFactory,
@@ -34,7 +34,7 @@ WRITER = """
     import sys
     from app.application.ledger import Ledger
     from app.domain.aggregates import Meta, recorded_as
-    from app.domain.triggers import Trigger
+    from app.domain.triggers.trigger import Trigger
     from app.eventstore.sqlite import sqlite_environment
 
     path, name, count = sys.argv[1], sys.argv[2], int(sys.argv[3])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from app.domain.errors import HookledgerError, NotFound, Rejected, Stalled, Transient
-from app.domain.plans import DesiredState
+from app.domain.plans.plan import DesiredState
 from app.domain.revisions import CommitSha
 from app.gitops import reading
 from app.gitops.source import LocalRepository

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from app.domain.errors import Rejected
-from app.domain.plans import DesiredState
+from app.domain.plans.plan import DesiredState
 from app.domain.revisions import TreeSha
 from app.gitops.formats.choice import FormatSettings
 from app.gitops.source import LocalRepository

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from app.domain.errors import NotFound, Stalled, Transient
-from app.domain.plans import DesiredState
+from app.domain.plans.plan import DesiredState
 from app.gitops.remote import RemoteRepository
 
 if TYPE_CHECKING:

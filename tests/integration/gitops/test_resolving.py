@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from app.domain.errors import NotFound, Rejected, Stalled
-from app.domain.plans import DesiredState
+from app.domain.plans.plan import DesiredState
 from app.gitops.refs import is_ref_name
 from app.gitops.source import LocalRepository, current_branch
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from app.domain.errors import NotFound, Rejected, Stalled
-from app.domain.plans import DesiredState
+from app.domain.plans.plan import DesiredState
 from app.domain.revisions import CommitSha, TreeSha
 from app.gitops.source import LocalRepository
 

@@ -12,21 +12,21 @@ import pytest
 
 from app.application.ledger import Ledger
 from app.domain.aggregates import Commit, Meta, Root, recorded_as
-from app.domain.clients import Client
+from app.domain.callers.client import Client
 from app.domain.errors import Problem
-from app.domain.hooks import Hook
-from app.domain.names import HookName
+from app.domain.hooks.hook import Hook
+from app.domain.hooks.names import HookName
+from app.domain.hooks.secrets import SealedSecret
 from app.domain.revisions import Position
-from app.domain.secrets import SealedSecret
-from app.domain.sources import Source
-from app.domain.sync_runs import SyncRun
-from app.domain.triggers import Trigger
+from app.domain.sources.source import Source
+from app.domain.sources.sync_runs import SyncRun
+from app.domain.triggers.trigger import Trigger
 from app.eventstore.sqlite import sqlite_environment
+from projections.audit_log.stored import StoredAuditLog
 from projections.event_log import StoredEventLog
+from projections.hook_table.stored import StoredHookTable
 from projections.sqlite import SQLiteDatabase
-from projections.stored_audit_log import StoredAuditLog
-from projections.stored_hook_table import StoredHookTable
-from projections.transparency import StoredTransparencyLog
+from projections.transparency.stored import StoredTransparencyLog
 from projections.views import StoredView
 
 TRIGGERS = ("pre-user-registration", "credentials-exchange")

@@ -17,11 +17,11 @@ from typing import Any, NamedTuple
 import pytest
 
 from app.application.views import AuditQuery
-from app.domain.hooks import Hook
+from app.domain.hooks.hook import Hook
 from app.domain.revisions import Position
 from app.eventstore.sqlite import CommitWatch
 from projections.follower import Follower
-from projections.live_table import LiveHookTable
+from projections.hook_table.live import LiveHookTable
 
 HOUR = 3600.0
 """A poll that never comes: what happens was caused by a wake-up."""
@@ -96,7 +96,7 @@ COMMITTER = """
     import sys
     from app.application.ledger import Ledger
     from app.domain.aggregates import Meta, recorded_as
-    from app.domain.triggers import Trigger
+    from app.domain.triggers.trigger import Trigger
     from app.eventstore.sqlite import sqlite_environment
 
     with Ledger(sqlite_environment(sys.argv[1])) as ledger:

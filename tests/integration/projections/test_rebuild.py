@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 
 from app.application.views import ActiveTable, AuditQuery
 from app.domain.aggregates import Meta, recorded_as
-from app.domain.clients import Client
+from app.domain.callers.client import Client
 from app.domain.errors import Conflict
-from app.domain.hooks import Hook
+from app.domain.hooks.hook import Hook
 from app.domain.revisions import Position
-from app.domain.triggers import Trigger
+from app.domain.triggers.trigger import Trigger
 from projections.event_log import PoisonEvent
-from projections.hook_table import fold
+from projections.hook_table.fold import fold
 from projections.rebuild import Progress, rebuild
 
 Contents = Callable[[Any], dict[str, list[tuple[Any, ...]]]]

@@ -13,9 +13,9 @@ import pytest
 from app.application.views import AuditQuery
 from app.domain.errors import Stalled, Transient
 from app.domain.revisions import Position
+from projections.audit_log.stored import StoredAuditLog
+from projections.hook_table.stored import StoredHookTable
 from projections.sqlite import SQLiteDatabase
-from projections.stored_audit_log import StoredAuditLog
-from projections.stored_hook_table import StoredHookTable
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from app.application.views import ActiveTable, AuditQuery
 from app.domain.errors import Stalled
 from app.domain.revisions import Position
 from projections.event_log import PoisonEvent
-from projections.hook_table import fold
+from projections.hook_table.fold import fold
 
 EVERYTHING = AuditQuery()
 
@@ -30,8 +30,8 @@ FEEDER = """
     from app.eventstore.sqlite import sqlite_environment
     from projections.event_log import StoredEventLog
     from projections.sqlite import SQLiteDatabase
-    from projections.stored_audit_log import StoredAuditLog
-    from projections.stored_hook_table import StoredHookTable
+    from projections.audit_log.stored import StoredAuditLog
+    from projections.hook_table.stored import StoredHookTable
 
     path, batch, goal = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     ledger = Ledger(sqlite_environment(path))

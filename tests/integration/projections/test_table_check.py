@@ -10,7 +10,7 @@ import pytest
 
 from app.domain.errors import Stalled
 from app.domain.revisions import Position
-from projections import table_snapshots
+from projections.hook_table import snapshots as table_snapshots
 from projections.rebuild import rebuild
 from projections.table_check import check_tables
 

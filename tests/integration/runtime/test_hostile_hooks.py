@@ -450,7 +450,7 @@ def test_packages_of_the_server_cannot_be_imported(arena: Arena) -> None:
 import importlib
 def hook(event, context):
     return [attempt(importlib.import_module, name)
-            for name in ("starlette", "pytest", "pip", "config.settings", "app.domain.hooks")]
+            for name in ("starlette", "pytest", "pip", "config.settings", "app.domain.hooks.hook")]
 """,
         by=("Landlock", "mount namespace", "files of Python"),
     )

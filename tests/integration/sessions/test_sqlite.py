@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from app.domain.people import Role, Session, local_person
+from app.domain.callers.people import Role, Session, local_person
 from app.sessions.sqlite import SqliteSessions
 
 NOW = datetime(2026, 11, 22, 12, 0, 0, 123456, tzinfo=UTC)

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from app.domain.checkpoints import opened_checkpoint
 from app.domain.errors import Rejected, Stalled
+from app.domain.history.checkpoints import opened_checkpoint
 from app.vault.checkpoint_book import SigningBook, read_book
 from app.vault.checkpoint_file import CheckpointFile, last_notes, read_checkpoint_file
 from app.vault.note_signatures import verify

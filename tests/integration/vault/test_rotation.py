@@ -11,7 +11,7 @@ import pytest
 
 from app.application.ports import Clock
 from app.domain.errors import Conflict, NotFound, Stalled
-from app.domain.secrets import SealedSecret
+from app.domain.hooks.secrets import SealedSecret
 from app.vault.keyring import KeyRing
 from app.vault.sealing import SealingVault
 

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from app.application.ports import Vault
 from app.domain.errors import NotFound, Rejected, Stalled
-from app.domain.secrets import SealedSecret
+from app.domain.hooks.secrets import SealedSecret
 from app.vault.sealing import SealingVault
 
 Reopen = Callable[[], SealingVault]

@@ -17,8 +17,8 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
+from app.domain.callers.tokens import Audiences, VerifiedToken
 from app.domain.errors import Transient, Unauthenticated
-from app.domain.tokens import Audiences, VerifiedToken
 from app.vault import issuers
 from app.vault.issuers import TrustedIssuer, TrustedIssuers, keys_of
 from app.vault.sealing import SealingVault

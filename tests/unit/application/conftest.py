@@ -12,11 +12,11 @@ import pytest
 from app.application.invoking.invoke import Invoker
 from app.application.journal_views import ExecutionQuery, ExecutionRecord, LogQuery, StoredLine
 from app.application.views import ActiveTable, Delivery, HookRow, Page, TriggerRow
+from app.domain.documents.packages import PackageSet
 from app.domain.errors import HookledgerError, NotFound, Problem
+from app.domain.hooks.secrets import SealedSecret
 from app.domain.outcomes import Call, HookVersion, LogLine, Outcome, OutcomeKind, ScriptToCheck
-from app.domain.packages import PackageSet
 from app.domain.revisions import Position
-from app.domain.secrets import SealedSecret
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 

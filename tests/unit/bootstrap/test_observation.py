@@ -15,8 +15,8 @@ from app.application.observing.live import MOST_BYTES
 from app.bootstrap.metrics import LiveCollector, expose
 from app.bootstrap.observation import NotedVault
 from app.domain.errors import NotFound
+from app.domain.hooks.secrets import SealedSecret
 from app.domain.outcomes import LogLine
-from app.domain.secrets import SealedSecret
 
 NOON = datetime(2026, 11, 23, tzinfo=UTC)
 SEALED = SealedSecret("API_KEY", "01KEY", "sealed")

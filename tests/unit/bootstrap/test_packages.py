@@ -11,8 +11,8 @@ import pytest
 
 from app.application.views import HookRow
 from app.bootstrap import packages as room
+from app.domain.documents.packages import PackageSet
 from app.domain.errors import HookledgerError, Problem, Transient
-from app.domain.packages import PackageSet
 from app.domain.revisions import Position
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

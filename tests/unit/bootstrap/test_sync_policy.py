@@ -8,7 +8,7 @@ import pytest
 
 from app.bootstrap.sync_policy import sync_policy
 from app.domain.errors import Rejected
-from app.domain.sync_policy import Approval, ForcePush, SyncPolicy
+from app.domain.sources.sync_policy import Approval, ForcePush, SyncPolicy
 from config.settings import SettingsError, load_settings
 
 

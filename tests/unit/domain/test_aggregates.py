@@ -8,13 +8,13 @@ import pytest
 from eventsourcing.utils import get_topic
 
 from app.domain.aggregates import Commit, Meta, Root, recorded_as
-from app.domain.clients import Client
+from app.domain.callers.client import Client
 from app.domain.errors import Conflict, NotFound, Problem, Rejected
-from app.domain.hooks import Hook
-from app.domain.names import HookName, check_name
-from app.domain.secrets import MAX_SECRETS_PER_HOOK, SealedSecret, check_secret
-from app.domain.sources import Source
-from app.domain.triggers import Trigger
+from app.domain.hooks.hook import Hook
+from app.domain.hooks.names import HookName, check_name
+from app.domain.hooks.secrets import MAX_SECRETS_PER_HOOK, SealedSecret, check_secret
+from app.domain.sources.source import Source
+from app.domain.triggers.trigger import Trigger
 
 
 @pytest.fixture(autouse=True)

@@ -8,19 +8,19 @@ from datetime import UTC, datetime
 import pytest
 
 from app.domain.aggregates import Commit, DomainEvent, Meta, Root, recorded_as
-from app.domain.clients import Client
-from app.domain.definitions import TriggerDefinition
+from app.domain.callers.client import Client
 from app.domain.errors import Problem
-from app.domain.guards import Guard, Hold
-from app.domain.hooks import Hook
-from app.domain.names import HookName
-from app.domain.plans import Change, ChangeKind, Plan
+from app.domain.hooks.hook import Hook
+from app.domain.hooks.names import HookName
+from app.domain.hooks.secrets import SealedSecret
+from app.domain.plans.plan import Change, ChangeKind, Plan
 from app.domain.revisions import CommitSha, TreeSha
-from app.domain.secrets import SealedSecret
 from app.domain.signers import Signer
-from app.domain.sources import Source
-from app.domain.sync_runs import SyncRun
-from app.domain.triggers import Trigger
+from app.domain.sources.guards import Guard, Hold
+from app.domain.sources.source import Source
+from app.domain.sources.sync_runs import SyncRun
+from app.domain.triggers.definitions import TriggerDefinition
+from app.domain.triggers.trigger import Trigger
 
 HOOK = "01J8Z3Q7V9K2M4N6P8R0S2T4V6"
 OTHER = "01J8Z3Q7V9K2M4N6P8R0S2T4V7"

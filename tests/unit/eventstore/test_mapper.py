@@ -12,7 +12,7 @@ from eventsourcing.compressor import ZlibCompressor
 from eventsourcing.persistence import JSONTranscoder, StoredEvent
 
 from app.domain.aggregates import DomainEvent, Root
-from app.domain.clients import Client
+from app.domain.callers.client import Client
 from app.domain.errors import Stalled
 from app.eventstore.mapper import EventMapper, UnknownEvent
 

@@ -32,12 +32,12 @@ import pytest
 from eventsourcing.persistence import StoredEvent
 
 from app.domain.aggregates import DomainEvent
-from app.domain.clients import Client
-from app.domain.hooks import Hook
-from app.domain.names import HookName
-from app.domain.sources import Source
-from app.domain.sync_runs import SyncRun
-from app.domain.triggers import Trigger
+from app.domain.callers.client import Client
+from app.domain.hooks.hook import Hook
+from app.domain.hooks.names import HookName
+from app.domain.sources.source import Source
+from app.domain.sources.sync_runs import SyncRun
+from app.domain.triggers.trigger import Trigger
 from app.eventstore.mapper import EVENTS, EventMapper
 
 SAMPLES = Path(__file__).parents[2] / "data" / "events"

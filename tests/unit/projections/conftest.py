@@ -9,18 +9,18 @@ from typing import Any
 import pytest
 
 from app.domain.aggregates import Commit, DomainEvent, Meta, Root, recorded_as
-from app.domain.clients import Client
-from app.domain.definitions import TriggerDefinition
+from app.domain.callers.client import Client
 from app.domain.errors import Transient
-from app.domain.guards import Guard, Hold
-from app.domain.hooks import Hook
-from app.domain.names import HookName
-from app.domain.plans import Plan
+from app.domain.hooks.hook import Hook
+from app.domain.hooks.names import HookName
+from app.domain.hooks.secrets import SealedSecret
+from app.domain.plans.plan import Plan
 from app.domain.revisions import CommitSha, Position, TreeSha
-from app.domain.secrets import SealedSecret
-from app.domain.sources import Source
-from app.domain.sync_runs import SyncRun
-from app.domain.triggers import Trigger
+from app.domain.sources.guards import Guard, Hold
+from app.domain.sources.source import Source
+from app.domain.sources.sync_runs import SyncRun
+from app.domain.triggers.definitions import TriggerDefinition
+from app.domain.triggers.trigger import Trigger
 from projections.event_log import Recorded
 
 SETTINGS = {"enabled": True, "order": 0, "timeout_ms": 5000, "network": [], "prune": "auto"}

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from app.domain.clients import SCOPES
+from app.domain.callers.client import SCOPES
 from app.domain.outcomes import OutcomeKind
-from app.domain.trigger_catalogue import CONTRACTS
+from app.domain.triggers.catalogue import CONTRACTS
 from app.eventstore.mapper import EVENTS
 from app.web.protocol.problem_types import PROBLEM_TYPES
 from app.web.routes import OPERATIONS

@@ -18,9 +18,9 @@ from typing import Any
 
 import pytest
 
-from app.domain.contracts import TriggerContract
-from app.domain.fixtures import Fixture, Observed, differences, parse_fixture
-from app.domain.trigger_catalogue import CONTRACTS
+from app.domain.documents.fixtures import Fixture, Observed, differences, parse_fixture
+from app.domain.triggers.catalogue import CONTRACTS
+from app.domain.triggers.contracts import TriggerContract
 
 ERROR_CLASSES = (
     "PreUserRegistrationError",

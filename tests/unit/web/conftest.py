@@ -75,14 +75,10 @@ from app.application.views import (
     TriggerRow,
 )
 from app.domain.aggregates import Meta
-from app.domain.checkpoints import (
-    Checkpoint,
-    NoteSignature,
-    SignedCheckpoint,
-    SignedNote,
-    VerifierKey,
-)
-from app.domain.clients import SCOPES
+from app.domain.callers.client import SCOPES
+from app.domain.callers.people import Session
+from app.domain.callers.tokens import Audiences, VerifiedToken
+from app.domain.documents.packages import PackageSet
 from app.domain.errors import (
     HookledgerError,
     NotFound,
@@ -91,15 +87,14 @@ from app.domain.errors import (
     Transient,
     Unauthenticated,
 )
-from app.domain.outcomes import Call, HookVersion, LogLine, Outcome, OutcomeKind, ScriptToCheck
-from app.domain.packages import PackageSet
-from app.domain.people import Session
-from app.domain.plans import DesiredState, Plan
-from app.domain.revisions import CommitSha, Position, TreeSha
-from app.domain.secrets import SealedSecret
-from app.domain.signers import Signer
-from app.domain.tokens import Audiences, VerifiedToken
-from app.domain.transparency import (
+from app.domain.history.checkpoints import (
+    Checkpoint,
+    NoteSignature,
+    SignedCheckpoint,
+    SignedNote,
+    VerifierKey,
+)
+from app.domain.history.transparency import (
     Subtree,
     complete_hash,
     consistency_proof,
@@ -107,6 +102,11 @@ from app.domain.transparency import (
     inclusion_proof,
     root_hash,
 )
+from app.domain.hooks.secrets import SealedSecret
+from app.domain.outcomes import Call, HookVersion, LogLine, Outcome, OutcomeKind, ScriptToCheck
+from app.domain.plans.plan import DesiredState, Plan
+from app.domain.revisions import CommitSha, Position, TreeSha
+from app.domain.signers import Signer
 from app.vault.note_signatures import new_private_key, public_key_of, sign
 from app.web.openapi import openapi_document
 from app.web.protocol.rate_limits import RateLimits
@@ -609,7 +609,7 @@ class Site:
         return self.ask("POST", path, content=content, **options)
 
     def invoke(self, content: Any = None, trigger: str = PRE, **options: Any) -> httpx.Response:
-        from app.domain.trigger_catalogue import CONTRACTS
+        from app.domain.triggers.catalogue import CONTRACTS
 
         body = orjson.dumps(CONTRACTS[trigger].example) if content is None else content
         return self.post(f"/v1/triggers/{trigger}/invoke", body, **options)

@@ -14,7 +14,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from app.domain.outcomes import Outcome, OutcomeKind
-from app.domain.trigger_catalogue import CONTRACTS
+from app.domain.triggers.catalogue import CONTRACTS
 from app.web.lane import LaneProtocol
 from app.web.protocol.limits import BODY_LIMIT
 from app.web.routes import build_app

@@ -13,7 +13,7 @@ import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from starlette.routing import Route
 
-from app.domain.clients import SCOPES
+from app.domain.callers.client import SCOPES
 from app.web.dashboard.site import Dashboard
 from app.web.openapi import HEADERS, problems_of
 from app.web.protocol.endpoints import Operation

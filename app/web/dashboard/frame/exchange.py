@@ -15,8 +15,8 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from app.domain.callers.people import Session
 from app.domain.errors import Forbidden, HookledgerError
-from app.domain.people import Session
 from app.web.admission.access import note_refused, reason_of
 from app.web.admission.exchange import note, reply
 from app.web.dashboard.frame.cookies import Cookies

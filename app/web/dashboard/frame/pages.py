@@ -14,7 +14,7 @@ from starlette.types import Scope
 from app.application.callers.sign_in import Device
 from app.application.views import ActiveTable
 from app.domain.aggregates import Meta
-from app.domain.people import Session
+from app.domain.callers.people import Session
 from app.web.dashboard.frame.cookies import Cookies
 from app.web.dashboard.frame.forms import Form
 from app.web.dashboard.frame.headers import protect

@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
-from app.domain.recording import MASKED
+from app.domain.triggers.recording import MASKED
 from app.web.dashboard.frame.assets import Assets
 from app.web.dashboard.frame.headers import protect
 

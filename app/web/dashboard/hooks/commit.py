@@ -10,10 +10,10 @@ from starlette.responses import Response
 from app.application.invoking.contracts import contract_in
 from app.application.syncing.commit_files import Author, FileChanges, FileCommitter, Published
 from app.application.views import HookRow
-from app.domain.contracts import TriggerContract
+from app.domain.callers.people import Person
 from app.domain.errors import Conflict, HookledgerError, NotFound
 from app.domain.outcomes import SCRIPT_FILES, Language
-from app.domain.people import Person
+from app.domain.triggers.contracts import TriggerContract
 from app.web.dashboard.frame.pages import Page, Visit
 from app.web.dashboard.hooks.editor import show_hook, show_new
 from app.web.dashboard.hooks.hook_files import (

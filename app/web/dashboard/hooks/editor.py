@@ -15,11 +15,11 @@ from starlette.responses import Response
 
 from app.application.invoking.contracts import contract_in, contracts_in
 from app.application.views import HookRow
-from app.domain.contracts import TriggerContract
-from app.domain.drafts import API_LANGUAGE, HookDraft, HookPatch
 from app.domain.errors import HookledgerError, NotFound, Problem, Rejected
+from app.domain.manifests.drafts import API_LANGUAGE, HookDraft, HookPatch
 from app.domain.outcomes import SCRIPT_FILES, Language
 from app.domain.revisions import CommitSha
+from app.domain.triggers.contracts import TriggerContract
 from app.web.dashboard.frame.pages import Page, Visit
 from app.web.dashboard.frame.rendering import indented
 from app.web.dashboard.hooks.hook_files import (

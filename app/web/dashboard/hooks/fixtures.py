@@ -10,8 +10,8 @@ import orjson
 from starlette.responses import Response
 
 from app.application.invoking.run_draft import Draft, DraftResult
+from app.domain.documents.fixtures import FIXTURES, Fixture, Observed, differences, parse_fixture
 from app.domain.errors import Problem, Rejected
-from app.domain.fixtures import FIXTURES, Fixture, Observed, differences, parse_fixture
 from app.web.dashboard.frame.forms import Form
 from app.web.dashboard.frame.pages import Page, Visit
 from app.web.dashboard.hooks.runner import draft_of

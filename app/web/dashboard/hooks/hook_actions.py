@@ -5,8 +5,8 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from app.application.views import HookRow
-from app.domain.drafts import HookPatch
 from app.domain.errors import Problem, Rejected
+from app.domain.manifests.drafts import HookPatch
 from app.web.dashboard.frame.pages import Handle, Page, Visit
 from app.web.dashboard.hooks.hook_lookup import hook_of
 

@@ -15,11 +15,11 @@ from dataclasses import dataclass, replace
 
 from app.application.syncing.commit_files import FolderFiles
 from app.application.views import HookRow
-from app.domain.contracts import TriggerContract
 from app.domain.errors import Conflict, NotFound, Problem, Rejected
-from app.domain.manifests import MANIFEST
+from app.domain.manifests.manifest import MANIFEST
 from app.domain.outcomes import SCRIPT_FILES, Language
 from app.domain.revisions import CommitSha
+from app.domain.triggers.contracts import TriggerContract
 from app.web.dashboard.frame.forms import Form
 from app.web.dashboard.frame.pages import Visit
 from app.web.dashboard.hooks.starters import starter

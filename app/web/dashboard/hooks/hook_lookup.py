@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.application.views import HookRow
-from app.domain.hooks import API_OWNER, HookNotFound
+from app.domain.hooks.hook import API_OWNER, HookNotFound
 from app.web.dashboard.frame.pages import Visit
 
 

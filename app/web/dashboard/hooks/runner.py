@@ -12,11 +12,11 @@ from starlette.responses import Response
 
 from app.application.invoking.contracts import contracts_in
 from app.application.invoking.run_draft import Draft, DraftResult
+from app.domain.documents.fixtures import FIXTURES, written_fixture
 from app.domain.errors import Problem, Rejected
-from app.domain.fixtures import FIXTURES, written_fixture
-from app.domain.manifests import MANIFEST, parse_manifest
+from app.domain.manifests.manifest import MANIFEST, parse_manifest
 from app.domain.outcomes import SCRIPT_FILES, Language, OutcomeKind
-from app.domain.plans import DesiredHook
+from app.domain.plans.plan import DesiredHook
 from app.web.dashboard.frame.forms import Form
 from app.web.dashboard.frame.pages import Page, Visit
 from app.web.dashboard.frame.rendering import indented

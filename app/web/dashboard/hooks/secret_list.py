@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from app.application.invoking.contracts import contracts_in
 from app.application.views import HookRow
-from app.domain.hooks import HookNotFound
+from app.domain.hooks.hook import HookNotFound
 from app.web.dashboard.frame.pages import Page, Visit
 from app.web.dashboard.hooks.hook_actions import write_secret
 from app.web.dashboard.hooks.hook_list import first_shown

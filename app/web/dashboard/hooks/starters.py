@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from app.domain.contracts import TriggerContract
+from app.domain.triggers.contracts import TriggerContract
 
 _BODIES: Mapping[str, str] = {
     "pre-user-registration": """\

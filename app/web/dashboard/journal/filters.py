@@ -9,8 +9,8 @@ from typing import Any, get_args
 from urllib.parse import urlencode
 
 from app.application.invoking.contracts import contracts_in
-from app.domain.contracts import TriggerContract
 from app.domain.outcomes import Level
+from app.domain.triggers.contracts import TriggerContract
 from app.web.dashboard.frame.pages import Visit
 from app.web.protocol.parameters import Parameter, choice, read_moment, text
 

@@ -13,8 +13,8 @@ from app.application.history.evidence import WITHHELD
 from app.application.history.transparency_ports import InclusionProof, StoredBytes
 from app.application.views import AuditQuery, CountBy
 from app.domain.errors import NotFound
+from app.domain.history.transparency import event_hash, root_of_inclusion, state_digest
 from app.domain.revisions import Position
-from app.domain.transparency import event_hash, root_of_inclusion, state_digest
 from app.web.dashboard.frame.pages import Page, Visit
 from app.web.dashboard.frame.rendering import indented
 from app.web.dashboard.frame.wording import told

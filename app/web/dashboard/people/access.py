@@ -6,8 +6,8 @@ from functools import partial
 
 from starlette.responses import Response
 
-from app.domain.clients import SCOPES
-from app.domain.people import ROLE_SCOPES
+from app.domain.callers.client import SCOPES
+from app.domain.callers.people import ROLE_SCOPES
 from app.web.dashboard.frame.pages import Page, Visit
 from app.web.protocol.errors import MissingScope
 

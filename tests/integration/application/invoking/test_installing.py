@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from app.application.syncing.results import SyncStatus
+from app.domain.documents.packages import PackageSet
 from app.domain.errors import Problem, Rejected, Transient
-from app.domain.packages import PackageSet
 
 OLD = PackageSet.of("python", {"six": "1.15.0"})
 NEW = PackageSet.of("python", {"six": "1.16.0"})

@@ -11,10 +11,10 @@ import pytest
 from app.application.managing.hook_writer import HookWriter
 from app.application.views import HookRow
 from app.domain.aggregates import Meta
-from app.domain.drafts import HookDraft, HookPatch
 from app.domain.errors import Rejected
-from app.domain.hooks import HookNotFound, SecretTaken
-from app.domain.names import NameTaken
+from app.domain.hooks.hook import HookNotFound, SecretTaken
+from app.domain.hooks.names import NameTaken
+from app.domain.manifests.drafts import HookDraft, HookPatch
 
 PRE = "pre-user-registration"
 META = Meta(actor="client:c1", origin="api")

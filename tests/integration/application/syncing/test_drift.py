@@ -13,11 +13,11 @@ from app.application.syncing.due_moments import due_moments
 from app.application.syncing.results import SourceSettings
 from app.application.syncing.suspend_source import suspend_source
 from app.domain.aggregates import Meta, recorded_as
-from app.domain.drafts import HookDraft
 from app.domain.errors import Rejected, Stalled
-from app.domain.hooks import Hook
-from app.domain.sync_policy import Approval, SyncPolicy
-from app.domain.triggers import Trigger
+from app.domain.hooks.hook import Hook
+from app.domain.manifests.drafts import HookDraft
+from app.domain.sources.sync_policy import Approval, SyncPolicy
+from app.domain.triggers.trigger import Trigger
 
 META = Meta(actor="cli:ada", origin="cli", reason="it misbehaves")
 SOURCE = SourceSettings("default", "/repository", "main", "hooks_repo")

@@ -16,10 +16,10 @@ from app.application.syncing.reconcile import Reconciler
 from app.application.syncing.results import SourceSettings, SyncStatus
 from app.application.syncing.sealed_secrets import SealedSecrets
 from app.domain.aggregates import Meta
-from app.domain.drafts import HookDraft
 from app.domain.errors import Rejected
-from app.domain.exports import ExportedHook, exported_triggers
-from app.domain.sync_policy import SyncPolicy
+from app.domain.manifests.drafts import HookDraft
+from app.domain.manifests.exports import ExportedHook, exported_triggers
+from app.domain.sources.sync_policy import SyncPolicy
 from app.gitops.formats.choice import Format, FormatSettings
 from app.gitops.formats.writing import Written, write
 from app.gitops.source import LocalRepository

@@ -13,8 +13,8 @@ from app.application.syncing.approve_plan import approve_plan
 from app.application.syncing.results import SourceSettings, SyncStatus
 from app.domain.aggregates import Meta
 from app.domain.errors import Conflict, Rejected
-from app.domain.sync_policy import Approval, ForcePush, SyncPolicy
-from app.domain.sync_windows import SyncWindow
+from app.domain.sources.sync_policy import Approval, ForcePush, SyncPolicy
+from app.domain.sources.sync_windows import SyncWindow
 
 META = Meta(actor="cli:ada", origin="cli", reason="looked at it")
 SOURCE = SourceSettings("default", "/repository", "main", "hooks_repo")

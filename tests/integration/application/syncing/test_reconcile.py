@@ -13,10 +13,10 @@ from app.application.managing.manage_hooks import disable_hook, enable_hook
 from app.application.managing.manage_secrets import remove_secret, set_secret
 from app.application.syncing.results import SyncStatus
 from app.domain.aggregates import Meta
+from app.domain.documents.packages import PackageSet
 from app.domain.errors import Conflict, NotFound, Problem, Rejected
 from app.domain.outcomes import ScriptToCheck
-from app.domain.packages import PackageSet
-from app.domain.sync_policy import ForcePush, SyncPolicy
+from app.domain.sources.sync_policy import ForcePush, SyncPolicy
 
 META = Meta(actor="test", origin="cli")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.domain.packages import PackageSet
+from app.domain.documents.packages import PackageSet
 from app.runtime.dependencies.cache import PackageCache
 from app.runtime.dependencies.npm import NpmInstaller
 from app.runtime.dependencies.pip import PipInstaller

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from app.domain.packages import PackageSet
+from app.domain.documents.packages import PackageSet
 from app.runtime.dependencies import guarded_pip
 
 BAIT = PackageSet.of("python", {"bait": "1.0"})

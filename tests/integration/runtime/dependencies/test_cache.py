@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from app.domain.documents.packages import PackageSet
 from app.domain.errors import Stalled, Transient
-from app.domain.packages import PackageSet
 from app.runtime.dependencies.cache import GRACE_SECONDS
 
 SIX = PackageSet.of("python", {"six": "1.16.0"})

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from app.domain.packages import PackageSet
+from app.domain.documents.packages import PackageSet
 from app.runtime.node_binary import find_node
 from config.settings import registry_variables
 

@@ -10,8 +10,8 @@ import pytest
 from app.application.callers import accept_tokens
 from app.application.callers.accept_tokens import TokenDesk
 from app.application.views import ActiveTable, ClientRow
+from app.domain.callers.tokens import VerifiedToken
 from app.domain.errors import Unauthenticated
-from app.domain.tokens import VerifiedToken
 
 START = datetime(2026, 11, 22, 12, tzinfo=UTC)
 

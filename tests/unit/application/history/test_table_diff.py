@@ -12,8 +12,8 @@ from msgspec import structs
 from app.application.history import table_diff
 from app.application.history.table_diff import FieldChange, HookChange, diff_tables
 from app.application.views import ActiveTable, HookRow, SourceRow, TriggerRow
+from app.domain.hooks.secrets import SealedSecret
 from app.domain.revisions import Position
-from app.domain.secrets import SealedSecret
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 

@@ -14,11 +14,11 @@ from msgspec import structs
 
 from app.application.invoking.invoke import Answer
 from app.application.views import Delivery, HookRow, TriggerRow
-from app.domain.definitions import TriggerDefinition
 from app.domain.errors import NotFound, Stalled, Transient
 from app.domain.outcomes import Call, HookVersion, Outcome, OutcomeKind
 from app.domain.revisions import Position
-from app.domain.trigger_catalogue import CONTRACTS
+from app.domain.triggers.catalogue import CONTRACTS
+from app.domain.triggers.definitions import TriggerDefinition
 
 PRE, CCE, POST, OWN = (
     "pre-user-registration",

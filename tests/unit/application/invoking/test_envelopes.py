@@ -6,7 +6,7 @@ import pytest
 
 from app.application.invoking.envelopes import NOT_JSON, envelope_of
 from app.domain.outcomes import Outcome, OutcomeKind
-from app.domain.trigger_catalogue import CONTRACTS
+from app.domain.triggers.catalogue import CONTRACTS
 
 CONTRACT = CONTRACTS["pre-user-registration"]
 

@@ -12,10 +12,10 @@ import pytest
 from app.application.invoking.invoke import Answer
 from app.application.views import Delivery, HookRow
 from app.domain.errors import NotFound, Rejected, Stalled, Transient
+from app.domain.hooks.secrets import SealedSecret
 from app.domain.outcomes import Outcome, OutcomeKind
 from app.domain.revisions import Position
-from app.domain.secrets import SealedSecret
-from app.domain.trigger_catalogue import CONTRACTS
+from app.domain.triggers.catalogue import CONTRACTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

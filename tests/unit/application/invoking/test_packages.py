@@ -9,9 +9,9 @@ import orjson
 import pytest
 
 from app.application.invoking.install_packages import missing, sweep
+from app.domain.documents.packages import PackageSet
 from app.domain.errors import Stalled
-from app.domain.packages import PackageSet
-from app.domain.trigger_catalogue import contract_of
+from app.domain.triggers.catalogue import contract_of
 
 BODY = orjson.dumps(contract_of("pre-user-registration").example)
 SIX = PackageSet.of("python", {"six": "1.16.0"})

@@ -10,7 +10,7 @@ import orjson
 
 from app.application.invoking.recordings import MAX_CONTENT_BYTES, content_of
 from app.domain.outcomes import Outcome, OutcomeKind
-from app.domain.trigger_catalogue import CONTRACTS
+from app.domain.triggers.catalogue import CONTRACTS
 from app.masking.masks import mask_for
 
 PRE = CONTRACTS["pre-user-registration"]

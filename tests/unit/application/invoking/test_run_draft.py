@@ -13,7 +13,7 @@ from app.application.invoking.run_draft import Draft, DraftResult, DraftRunner
 from app.application.views import HookRow
 from app.domain.errors import NotFound, Problem, Rejected
 from app.domain.outcomes import Outcome, OutcomeKind
-from app.domain.trigger_catalogue import CONTRACTS
+from app.domain.triggers.catalogue import CONTRACTS
 
 PRE = "pre-user-registration"
 SECRET = "auth0-extension-secret"

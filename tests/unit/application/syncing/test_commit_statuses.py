@@ -18,7 +18,7 @@ from app.application.views import SourceRow
 from app.domain.aggregates import DomainEvent, Meta, recorded_as
 from app.domain.errors import Problem
 from app.domain.revisions import Position
-from app.domain.sources import Source
+from app.domain.sources.source import Source
 
 SHA = "a" * 40
 ROW = SourceRow("s", "/r", "main", "", "b" * 40, None, None, "c" * 40, None, (), Position(1))

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from app.application.syncing.revisions import active_hook, compared_hooks
 from app.application.views import ActiveTable, HookRow, TriggerRow
 from app.domain.errors import Rejected
-from app.domain.planning import plan
-from app.domain.plans import ActiveHook, DesiredHook, DesiredState
+from app.domain.plans.plan import ActiveHook, DesiredHook, DesiredState
+from app.domain.plans.planning import plan
 from app.domain.revisions import CommitSha, Position, TreeSha
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)

@@ -16,8 +16,8 @@ from app.application.syncing.source_status import source_status
 from app.application.syncing.stages import Operation
 from app.application.syncing.status import Health, SourceStatus, Watch, Work
 from app.application.views import ActiveTable, HookRow, SourceRow
-from app.domain.packages import PackageSet
-from app.domain.plans import Change, ChangeKind
+from app.domain.documents.packages import PackageSet
+from app.domain.plans.plan import Change, ChangeKind
 from app.domain.revisions import Position
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)

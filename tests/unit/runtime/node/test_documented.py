@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.domain.trigger_catalogue import CONTRACTS
+from app.domain.triggers.catalogue import CONTRACTS
 
 
 @pytest.fixture(scope="module")

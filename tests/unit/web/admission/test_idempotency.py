@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.domain.clients import SCOPES
+from app.domain.callers.client import SCOPES
 from app.domain.errors import Rejected, Stalled
 from app.web.protocol.problem_types import PROBLEM_TYPES
 from app.web.routes import OPERATIONS

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.domain.people import Role, local_person
+from app.domain.callers.people import Role, local_person
 from app.web.routes import build_app
 
 

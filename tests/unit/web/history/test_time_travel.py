@@ -9,8 +9,8 @@ import pytest
 from msgspec import structs
 
 from app.application.views import ActiveTable, HookRow, TriggerRow
+from app.domain.hooks.secrets import SealedSecret
 from app.domain.revisions import Position
-from app.domain.secrets import SealedSecret
 
 PRE = "pre-user-registration"
 

@@ -15,8 +15,8 @@ from pymerkle.core import _inclusion_path_layout
 from pymerkle.proof import InclusionProof
 
 from app.application.history.evidence import check_evidence
-from app.domain.checkpoints import parse_verifier_key
-from app.domain.transparency import is_consistent
+from app.domain.history.checkpoints import parse_verifier_key
+from app.domain.history.transparency import is_consistent
 from app.vault.note_signatures import verify
 
 JSON = [(b"accept", b"application/json")]

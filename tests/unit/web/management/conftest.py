@@ -13,14 +13,14 @@ from app.application.ledger import Ledger
 from app.application.managing.hook_writer import HookWriter
 from app.application.views import ActiveTable
 from app.domain.aggregates import Meta, recorded_as
-from app.domain.hooks import Hook
-from app.domain.names import HookName
+from app.domain.hooks.hook import Hook
+from app.domain.hooks.names import HookName
+from app.domain.hooks.secrets import SealedSecret
 from app.domain.revisions import Position
-from app.domain.secrets import SealedSecret
-from app.domain.triggers import Trigger
-from projections.audit_log import audit_row
+from app.domain.triggers.trigger import Trigger
+from projections.audit_log.translation import audit_row
 from projections.event_log import StoredEventLog
-from projections.hook_table import fold
+from projections.hook_table.fold import fold
 
 GIT = Meta(actor="source:default", origin="git")
 PRE = "pre-user-registration"

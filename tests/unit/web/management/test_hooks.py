@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.domain.errors import Problem
-from app.domain.trigger_catalogue import CONTRACTS
+from app.domain.triggers.catalogue import CONTRACTS
 
 PRE = "pre-user-registration"
 DRAFT = {"name": "a-hook", "script": "module.exports = 1", "triggerId": PRE}

@@ -14,7 +14,7 @@ import orjson
 import pytest
 import uvicorn
 
-from app.domain.trigger_catalogue import CONTRACTS
+from app.domain.triggers.catalogue import CONTRACTS
 from app.web.protocol.errors import Disconnected
 from app.web.protocol.limits import BODY_LIMIT, read_body
 from app.web.routes import build_app

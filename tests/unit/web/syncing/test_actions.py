@@ -13,10 +13,10 @@ from app.application.syncing.compare_table import Drift
 from app.application.syncing.preview_plan import MissingSecret, Preview, ToInstall
 from app.application.syncing.status import Health, Override, SourceStatus, SyncState
 from app.domain.errors import Conflict, Problem, Rejected
-from app.domain.guards import Guard, Hold
-from app.domain.plan_diffs import FieldChange, HookDiff
-from app.domain.plans import Change, ChangeKind, Plan
+from app.domain.plans.diffs import FieldChange, HookDiff
+from app.domain.plans.plan import Change, ChangeKind, Plan
 from app.domain.revisions import CommitSha, Position, TreeSha
+from app.domain.sources.guards import Guard, Hold
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 ADA = Act("cli:ada", NOW, "because", NOW)

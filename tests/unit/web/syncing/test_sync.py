@@ -9,7 +9,7 @@ import pytest
 
 from app.application.syncing.status import SourceStatus, SyncState
 from app.domain.errors import Problem, Rejected, Stalled, Transient
-from app.domain.plans import Change, ChangeKind, Plan
+from app.domain.plans.plan import Change, ChangeKind, Plan
 from app.domain.revisions import CommitSha, Position, TreeSha
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

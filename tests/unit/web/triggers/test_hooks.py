@@ -10,9 +10,9 @@ import pytest
 
 from app.application.acts import Act
 from app.application.views import TriggerRow
+from app.domain.hooks.secrets import SealedSecret
 from app.domain.revisions import Position
-from app.domain.secrets import SealedSecret
-from app.domain.trigger_catalogue import CONTRACTS
+from app.domain.triggers.catalogue import CONTRACTS
 
 PRE, PHONE = "pre-user-registration", "send-phone-message"
 

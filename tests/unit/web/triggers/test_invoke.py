@@ -12,7 +12,7 @@ from msgspec import structs
 
 from app.domain.outcomes import LogLine, Outcome, OutcomeKind
 from app.domain.revisions import Position
-from app.domain.trigger_catalogue import CONTRACTS
+from app.domain.triggers.catalogue import CONTRACTS
 
 PRE = "pre-user-registration"
 POST = "post-user-registration"

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from app.domain.outcomes import Outcome, OutcomeKind
-from app.domain.trigger_catalogue import CONTRACTS
+from app.domain.triggers.catalogue import CONTRACTS
 
 PRE = "pre-user-registration"
 PATH = f"/v1/triggers/{PRE}/run"

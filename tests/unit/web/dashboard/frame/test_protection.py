@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from app.domain.people import Role
+from app.domain.callers.people import Role
 from app.web.dashboard.site import PAGES
 
 ATTACK = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'{{7*7}}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from app.domain.people import Role, local_person
+from app.domain.callers.people import Role, local_person
 from app.web.dashboard.site import PAGES
 
 

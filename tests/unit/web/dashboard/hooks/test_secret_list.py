@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from app.domain.people import Role
-from app.domain.secrets import SealedSecret
+from app.domain.callers.people import Role
+from app.domain.hooks.secrets import SealedSecret
 
 
 def sealed(*names: str) -> dict[str, SealedSecret]:

@@ -14,7 +14,7 @@ import pytest
 
 from app.application.history.verifications import Verification
 from app.application.history.verify_history import Report, Verdict
-from app.domain.people import Role
+from app.domain.callers.people import Role
 
 REPORT = Report(Verdict.INTACT, 20, 20, 3, None, (), None)
 

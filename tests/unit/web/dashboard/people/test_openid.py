@@ -13,8 +13,8 @@ import pytest
 
 from app.application.callers.session_ports import SignInAttempt
 from app.application.callers.sign_in import OpenIdPolicy
+from app.domain.callers.people import Role, person_of_claims
 from app.domain.errors import Transient
-from app.domain.people import Role, person_of_claims
 
 ROLES = {"staff": Role.VIEWER, "ops": Role.OPERATOR, "root": Role.ADMIN}
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 from msgspec import structs
 
-from app.domain.people import Role, local_person
+from app.domain.callers.people import Role, local_person
 from app.web.protocol.rate_limits import Buckets, Rate, RateLimits
 
 
