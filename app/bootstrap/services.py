@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from functools import partial
@@ -16,30 +15,16 @@ from app.application.invoking.invoke import Invoker
 from app.application.invoking.run_draft import DraftRunner
 from app.application.managing.hook_writer import HookWriter
 from app.bootstrap.ambient import new_id, utc_now
-from app.bootstrap.engine import open_engine
-from app.bootstrap.forges import open_status_reporters, webhook_desk
+from app.bootstrap.background import Running, in_background
+from app.bootstrap.engine import Engine, open_engine
+from app.bootstrap.forges import webhook_desk
 from app.bootstrap.metrics import EgressCollector, StateCollector, expose
-from app.bootstrap.observation import open_observation
-from app.bootstrap.people import open_sign_in
 from app.bootstrap.readiness import readiness
 from app.bootstrap.sources import SourceCollector
-from app.bootstrap.storage import (
-    Storage,
-    open_answers,
-    open_queue,
-    open_signing_keys,
-)
+from app.bootstrap.storage import Storage
+from app.bootstrap.stores import Stores, open_stores
 from app.bootstrap.tokens import token_desk, token_issuer, trusted_issuers
-from app.bootstrap.transparency import keep_signing, open_prover, open_verifications
-from app.bootstrap.upkeep import (
-    first_sync,
-    keep_packages,
-    keep_warm,
-    remove_leftovers,
-    wait_to_serve,
-)
-from app.queue.consumer import Consumer
-from app.queue.schedules import exponential
+from app.vault.issuers import TrustedIssuers
 from app.web.protocol.rate_limits import Rate, RateLimits, limits_of
 from app.web.protocol.services import WebServices
 from config.settings import Settings
@@ -48,117 +33,86 @@ from config.settings import Settings
 @contextlib.asynccontextmanager
 async def open_services(storage: Storage) -> AsyncIterator[WebServices]:
     """Start everything an endpoint needs; on exit deliveries are finished and workers ended."""
-    settings = storage.settings
     registry = CollectorRegistry()
-    with (
-        open_observation(storage, registry) as observed,
-        open_queue(settings, storage.vault) as queue,
-        open_signing_keys(settings, storage.vault) as signing,
-        open_sign_in(settings) as sign_in,
-        open_answers(settings, storage.vault) as answers,
-        open_prover(storage) as prover,
-        open_verifications(settings) as verifications,
-        contextlib.ExitStack() as opened,
-    ):
-        journal, vault = observed.recorder, observed.vault
-        registry.register(StateCollector(storage, queue, observed.journal))
-        opening = open_engine(storage, journal.log, vault=vault)
-        async with opening as engine, asyncio.TaskGroup() as tasks:
-            sources = engine.sources
-            reporters = opened.enter_context(
-                open_status_reporters(
-                    settings, storage, {each.id: each.watcher for each in sources.all}
-                )
-            )
+    with open_stores(storage, registry) as stores:
+        observed = stores.observed
+        registry.register(StateCollector(storage, stores.queue, observed.journal))
+        async with open_engine(storage, observed.recorder.log, vault=observed.vault) as engine:
             registry.register(EgressCollector(engine.runner.egress))
-            registry.register(SourceCollector(sources))
-            invoker = Invoker(
-                hooks=storage.hooks,
-                runner=engine.runner,
-                packages=engine.packages,
-                vault=vault,
-                journal=journal,
-                queue=queue,
-                clock=utc_now,
-                new_id=new_id,
-            )
-            looked = asyncio.Event()
-            keeping = tasks.create_task(keep_packages(engine, invoker, looked), name="packages")
-            starting = [
-                tasks.create_task(first_sync(each, looked), name=sources.label("first-sync", each))
-                for each in sources.all
-            ]
-            await wait_to_serve(sources, starting)
-            consumer = Consumer(
-                queue,
-                invoker.deliver,
-                utc_now,
-                concurrency=settings.queue_concurrency,
-                schedule=exponential(attempts=settings.queue_attempts),
-            )
-            trusted = trusted_issuers(settings)
-            leftovers = tasks.create_task(remove_leftovers(storage), name="old-tables")
-            running = [
-                keeping,
-                tasks.create_task(trusted.run(), name="issuer-keys"),
-                tasks.create_task(keep_warm(storage, invoker), name="keep-warm"),
-                *(
-                    tasks.create_task(work.run(), name=sources.label(name, each))
-                    for each in sources.all
-                    for name, work in (("watch", each.watcher), ("keep-in-step", each.keeper))
-                ),
-                tasks.create_task(consumer.run(), name="deliver"),
-                tasks.create_task(
-                    keep_signing(prover, settings.checkpoint_interval), name="checkpoints"
-                ),
-                *(tasks.create_task(each.run(), name="statuses") for each in reporters),
-            ]
-            yield WebServices(
-                invoker=invoker,
-                drafts=DraftRunner(
-                    hooks=storage.hooks,
-                    runner=engine.runner,
-                    packages=engine.packages,
-                    vault=vault,
-                    new_id=new_id,
-                ),
-                hooks=storage.hooks,
-                writer=HookWriter(
-                    ledger=storage.ledger,
-                    hooks=storage.hooks,
-                    packages=engine.packages,
-                    vault=storage.vault,
-                    new_id=new_id,
-                ),
-                once=AnswerOnce(answers),
-                audit=storage.audit,
-                past=storage.past,
-                prover=prover,
-                verifications=verifications,
-                journal=observed.journal,
-                live=observed.live,
-                access=observed.journal,
-                tokens=token_issuer(settings, signing, storage.hooks, invoker),
-                desk=token_desk(settings, signing, trusted),
-                limits=_rate_limits(settings),
-                sync=sources,
-                committers={each.id: each.committer for each in sources.all if each.committer},
-                readiness=partial(readiness, engine, prover, running),
-                metrics=partial(expose, registry),
-                version=version("hookledger"),
-                hook_versions=partial(versions_of, storage.ledger),
-                sign_in=sign_in,
-                address=settings.address,
-                clock=utc_now,
-                recipient=lambda: engine.age.recipient,
-                webhooks=webhook_desk(
-                    settings,
-                    {each.id: each.settings.branch for each in sources.all},
-                    lambda source: sources.one(source).watcher.hint(),
-                ),
-            )
-            for task in (*running, *starting, leftovers):
-                task.cancel()
+            registry.register(SourceCollector(engine.sources))
+            invoker = _invoker(storage, stores, engine)
+            trusted = trusted_issuers(storage.settings)
+            async with in_background(storage, stores, engine, invoker, trusted) as running:
+                yield _services(storage, stores, engine, invoker, trusted, registry, running)
+
+
+def _invoker(storage: Storage, stores: Stores, engine: Engine) -> Invoker:
+    return Invoker(
+        hooks=storage.hooks,
+        runner=engine.runner,
+        packages=engine.packages,
+        vault=stores.observed.vault,
+        journal=stores.observed.recorder,
+        queue=stores.queue,
+        clock=utc_now,
+        new_id=new_id,
+    )
+
+
+def _services(
+    storage: Storage,
+    stores: Stores,
+    engine: Engine,
+    invoker: Invoker,
+    trusted: TrustedIssuers,
+    registry: CollectorRegistry,
+    running: Running,
+) -> WebServices:
+    settings, sources, observed = storage.settings, engine.sources, stores.observed
+    return WebServices(
+        invoker=invoker,
+        drafts=DraftRunner(
+            hooks=storage.hooks,
+            runner=engine.runner,
+            packages=engine.packages,
+            vault=observed.vault,
+            new_id=new_id,
+        ),
+        hooks=storage.hooks,
+        writer=HookWriter(
+            ledger=storage.ledger,
+            hooks=storage.hooks,
+            packages=engine.packages,
+            vault=storage.vault,
+            new_id=new_id,
+        ),
+        once=AnswerOnce(stores.answers),
+        audit=storage.audit,
+        past=storage.past,
+        prover=stores.prover,
+        verifications=stores.verifications,
+        journal=observed.journal,
+        live=observed.live,
+        access=observed.journal,
+        tokens=token_issuer(settings, stores.signing, storage.hooks, invoker),
+        desk=token_desk(settings, stores.signing, trusted),
+        limits=_rate_limits(settings),
+        sync=sources,
+        committers={each.id: each.committer for each in sources.all if each.committer},
+        readiness=partial(readiness, engine, stores.prover, running),
+        metrics=partial(expose, registry),
+        version=version("hookledger"),
+        hook_versions=partial(versions_of, storage.ledger),
+        sign_in=stores.sign_in,
+        address=settings.address,
+        clock=utc_now,
+        recipient=lambda: engine.age.recipient,
+        webhooks=webhook_desk(
+            settings,
+            {each.id: each.settings.branch for each in sources.all},
+            lambda source: sources.one(source).watcher.hint(),
+        ),
+    )
 
 
 def _rate_limits(settings: Settings) -> RateLimits:
