@@ -187,6 +187,7 @@ def history(measured: Measured) -> str:
                 ("rebuild of the Merkle tree", m.tree),
                 ("rebuild of tree and hook table", m.hooks_and_tree),
                 ("rebuild of tree, hook table and audit log, indexed", m.everything),
+                ("SQLite alone: the audit log's finished rows, and their words", m.audit_rows),
             )
         ),
         ("memory of the rebuild", f"**{m.rebuild_mib:.0f} MiB**", ""),
