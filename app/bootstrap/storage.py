@@ -29,7 +29,6 @@ from app.sessions.sqlite import SqliteSessions
 from app.vault.age import AgeIdentities
 from app.vault.sealing import SealingVault
 from app.vault.sealing import open_vault as open_sealing_vault
-from app.vault.signing_keys import SigningKeys
 from config.settings import Settings, load_settings
 from projections.audit_log.stored import StoredAuditLog
 from projections.event_log import StoredEventLog
@@ -135,19 +134,6 @@ def open_vault(settings: Settings | None = None) -> Iterator[SealingVault]:
     prepare_data_directory(settings)
     with _vault(settings) as vault:
         yield vault
-
-
-@contextlib.contextmanager
-def open_signing_keys(
-    settings: Settings | None = None, vault: SealingVault | None = None
-) -> Iterator[SigningKeys]:
-    """Open the keys of access tokens, protected by ``vault``, which is opened if not given."""
-    settings = settings or load_settings()
-    lifetime = timedelta(seconds=settings.token_lifetime)
-    with contextlib.nullcontext(vault) if vault else open_vault(settings) as opened:
-        file = settings.data_dir / "signing.db"
-        with contextlib.closing(SigningKeys(file, opened, utc_now, lifetime=lifetime)) as keys:
-            yield keys
 
 
 @contextlib.contextmanager

@@ -14,7 +14,8 @@ from app.application.history.issue_checkpoints import HistoryProver
 from app.application.history.verifications import VerificationDesk
 from app.bootstrap.observation import Observation, open_observation
 from app.bootstrap.people import open_sign_in
-from app.bootstrap.storage import Storage, open_answers, open_queue, open_signing_keys
+from app.bootstrap.storage import Storage, open_answers, open_queue
+from app.bootstrap.tokens import open_signing_keys
 from app.bootstrap.transparency import open_prover, open_verifications
 from app.queue.sqlite import SqliteQueue
 from app.vault.signing_keys import SigningKeys

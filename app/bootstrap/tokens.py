@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
+from collections.abc import Iterator
+from datetime import timedelta
 
 from app.application.callers.accept_tokens import TokenDesk
 from app.application.callers.issue_tokens import TokenIssuer, TokenPolicy
 from app.application.invoking.invoke import Invoker
 from app.application.ports import HookTable
 from app.bootstrap.ambient import new_id, utc_now
+from app.bootstrap.storage import open_vault
 from app.domain.callers.tokens import Audiences
 from app.vault.issuers import TrustedIssuer, TrustedIssuers
+from app.vault.sealing import SealingVault
 from app.vault.signing_keys import SigningKeys
 from app.vault.token_checks import JwtChecks
-from config.settings import Settings
+from config.settings import Settings, load_settings
 
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+
+
+@contextlib.contextmanager
+def open_signing_keys(
+    settings: Settings | None = None, vault: SealingVault | None = None
+) -> Iterator[SigningKeys]:
+    """Open the keys of access tokens, protected by ``vault``, which is opened if not given."""
+    settings = settings or load_settings()
+    lifetime = timedelta(seconds=settings.token_lifetime)
+    with contextlib.nullcontext(vault) if vault else open_vault(settings) as opened:
+        file = settings.data_dir / "signing.db"
+        with contextlib.closing(SigningKeys(file, opened, utc_now, lifetime=lifetime)) as keys:
+            yield keys
 
 
 def token_issuer(

@@ -12,6 +12,8 @@ import typer
 from app.application.views import AuditQuery
 from app.cli.durations import Since, Until
 
+OldestFirst = Annotated[bool, typer.Option("--oldest-first", help="In the order of events.")]
+
 _TEXT, _POSITION = str | None, int | None
 
 _FILTERS: dict[str, Any] = {

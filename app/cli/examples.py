@@ -68,9 +68,12 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def show_examples(cli: typer.Typer) -> None:
-    """Put the examples below the help of each command of ``cli`` and of its groups."""
-    for path, command in _commands(cli, ""):
+def show_examples(cli: typer.Typer, within: str) -> None:
+    """Put the examples below the help of each command of ``cli`` and of its groups.
+
+    ``within`` are the words that stand before these commands, each with a blank behind it.
+    """
+    for path, command in _commands(cli, within):
         shown = "\n".join(f"  hookledger {line}" for line in EXAMPLES.get(path, ()))
         command.epilog = f"\b\nExamples:\n{shown}" if shown else None
 

@@ -11,14 +11,18 @@ from app.application.managing.manage_hooks import disable_hook, enable_hook, fin
 from app.application.views import ActiveTable, AuditQuery
 from app.bootstrap.ambient import cli_meta
 from app.bootstrap.storage import open_existing_storage
-from app.cli import edit
 from app.cli.audit import print_events
 from app.cli.durations import UntilOption, moment_of, moment_text
+from app.cli.on_demand import group_of
 from app.cli.output import JsonFlag, console, moment, print_json, print_table, short
 from app.domain.errors import NotFound
 from app.web.triggers.hooks import hook_in, hook_members
 
-group = typer.Typer(help="List, show, edit, enable and disable hooks.", no_args_is_help=True)
+group = typer.Typer(
+    cls=group_of({"edit": "app.cli.edit:edit"}, "hooks "),
+    help="List, show, edit, enable and disable hooks.",
+    no_args_is_help=True,
+)
 
 Hook = Annotated[str, typer.Argument(help="Name or id of a hook.")]
 AsOf = Annotated[
@@ -30,9 +34,6 @@ AsOf = Annotated[
     ),
 ]
 Reason = Annotated[str, typer.Option("--reason", "-r", help="Why; stored with the event.")]
-
-
-group.command("edit")(edit.edit)
 
 
 @group.command("list")

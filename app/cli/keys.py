@@ -9,7 +9,8 @@ from rich.progress import Progress
 
 from app.bootstrap.data_directory import require_ledger
 from app.bootstrap.sealed_files import files_to_seal_anew
-from app.bootstrap.storage import open_age_identities, open_signing_keys, open_vault
+from app.bootstrap.storage import open_age_identities, open_vault
+from app.bootstrap.tokens import open_signing_keys
 from app.bootstrap.transparency import open_book
 from app.cli.output import JsonFlag, console, moment, print_json, print_table
 from config.settings import load_settings

@@ -15,65 +15,44 @@ from typing import Annotated
 import typer
 from eventsourcing.persistence import PersistenceError
 
-from app.cli import (
-    access,
-    audit,
-    backup,
-    clients,
-    diff,
-    export,
-    fixtures,
-    gitops,
-    hooks,
-    invocations,
-    keys,
-    logs,
-    migrate,
-    operate,
-    queue,
-    runner,
-    secrets,
-    serve,
-    sessions,
-    steering,
-)
-from app.cli.examples import show_examples
+from app.cli.on_demand import STYLE, group_of
 from app.cli.output import errors, print_error
 from app.domain.errors import HookledgerError, Stalled
 from config.settings import SettingsError
 
+COMMANDS = {
+    "serve": "app.cli.serve:serve",
+    "sync": "app.cli.steering:group",
+    "plan": "app.cli.gitops:plan",
+    "test": "app.cli.fixtures:run_fixtures",
+    "run": "app.cli.runner:run",
+    "invoke": "app.cli.invocations:invoke",
+    "hooks": "app.cli.hooks:group",
+    "diff": "app.cli.diff:diff",
+    "secrets": "app.cli.secrets:group",
+    "audit": "app.cli.audit:group",
+    "invocations": "app.cli.invocations:group",
+    "logs": "app.cli.logs:logs",
+    "clients": "app.cli.clients:group",
+    "sessions": "app.cli.sessions:group",
+    "queue": "app.cli.queue:group",
+    "keys": "app.cli.keys:group",
+    "export": "app.cli.export:export",
+    "migrate": "app.cli.migrate:migrate_export",
+    "rebuild": "app.cli.operate:rebuild",
+    "doctor": "app.cli.operate:doctor",
+    "backup": "app.cli.backup:backup",
+    "restore": "app.cli.backup:restore",
+}
+"""In the order of the help."""
+
 cli = typer.Typer(
     name="hookledger",
+    cls=group_of(COMMANDS),
     help="Self-hosted, event-sourced plugin server: a commit deploys, history proves it.",
     no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
+    **STYLE,
 )
-cli.command("serve")(serve.serve)
-cli.add_typer(steering.group, name="sync")
-cli.command("plan")(gitops.plan)
-cli.command("test")(fixtures.run_fixtures)
-cli.command("run")(runner.run)
-cli.command("invoke")(invocations.invoke)
-cli.add_typer(hooks.group, name="hooks")
-cli.command("diff")(diff.diff)
-cli.add_typer(secrets.group, name="secrets")
-cli.add_typer(audit.group, name="audit")
-audit.group.command("access")(access.access)
-cli.add_typer(invocations.group, name="invocations")
-cli.command("logs")(logs.logs)
-cli.add_typer(clients.group, name="clients")
-cli.add_typer(sessions.group, name="sessions")
-cli.add_typer(queue.group, name="queue")
-cli.add_typer(keys.group, name="keys")
-cli.command("export")(export.export)
-cli.command("migrate")(migrate.migrate_export)
-cli.command("rebuild")(operate.rebuild)
-cli.command("doctor")(operate.doctor)
-cli.command("backup")(backup.backup)
-cli.command("restore")(backup.restore)
-show_examples(cli)
 
 
 @cli.callback(invoke_without_command=True)

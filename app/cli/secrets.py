@@ -11,12 +11,14 @@ from app.application.managing.manage_hooks import find_hook
 from app.application.managing.manage_secrets import remove_secret, set_secret
 from app.bootstrap.ambient import cli_meta
 from app.bootstrap.storage import open_existing_storage
+from app.cli.on_demand import group_of
 from app.cli.output import JsonFlag, console, print_json, print_table
-from app.cli.seal import seal
 
-group = typer.Typer(help="Set, list and remove secrets of a hook.", no_args_is_help=True)
-
-group.command("seal")(seal)
+group = typer.Typer(
+    cls=group_of({"seal": "app.cli.seal:seal"}, "secrets "),
+    help="Set, seal, list and remove secrets of a hook.",
+    no_args_is_help=True,
+)
 
 Hook = Annotated[str, typer.Argument(help="Name or id of a hook.")]
 Name = Annotated[str, typer.Argument(help="Name of the secret.")]

@@ -10,8 +10,7 @@ import anyio.to_thread
 from starlette.responses import Response
 
 from app.domain.errors import NotFound
-from app.web.protocol.endpoints import JSON, Answered, Endpoint, Inquiry, Operation
-from app.web.protocol.formats import json_answer
+from app.web.protocol.endpoints import JSON, Answered, Endpoint, Inquiry, Operation, json_answer
 from app.web.protocol.parameters import path_parameter
 from app.web.protocol.problem_types import PROBLEM_TYPES
 from app.web.trigger_paths import with_triggers

@@ -14,9 +14,8 @@ from app.application.views import ActiveTable
 from app.domain.callers.tokens import TokenRefused
 from app.domain.errors import Forbidden, HookledgerError, Unauthenticated
 from app.web.admission.auth import caller
-from app.web.protocol.endpoints import JSON, Answered, Endpoint, Inquiry, Operation
+from app.web.protocol.endpoints import JSON, Answered, Endpoint, Inquiry, Operation, json_answer
 from app.web.protocol.errors import MissingScope, MissingToken
-from app.web.protocol.formats import json_answer
 from app.web.protocol.parameters import LIMIT, SINCE, TWO_WAYS, UNTIL, choice, text
 from app.web.protocol.rate_limits import address_of
 

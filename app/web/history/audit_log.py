@@ -13,8 +13,16 @@ from app.domain.errors import NotFound, Problem, Rejected
 from app.domain.revisions import Position
 from app.web.history.audit_export import STYLES, export_audit, stream
 from app.web.history.events import FILTERS, ORDER, audit_position, event_members, query_of
-from app.web.protocol.endpoints import CSV, JSON, NDJSON, Answered, Endpoint, Inquiry, Operation
-from app.web.protocol.formats import json_answer
+from app.web.protocol.endpoints import (
+    CSV,
+    JSON,
+    NDJSON,
+    Answered,
+    Endpoint,
+    Inquiry,
+    Operation,
+    json_answer,
+)
 from app.web.protocol.parameters import (
     CURSOR,
     DEFAULT_LIMIT,

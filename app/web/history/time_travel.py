@@ -12,8 +12,7 @@ from starlette.responses import Response
 from app.application.history.table_diff import HookDiff, RowDiff, TableDiff, diff_tables
 from app.application.history.time_travel import TimeTravel
 from app.domain.errors import Problem, Rejected
-from app.web.protocol.endpoints import JSON, Answered, Endpoint, Inquiry, Operation
-from app.web.protocol.formats import json_answer
+from app.web.protocol.endpoints import JSON, Answered, Endpoint, Inquiry, Operation, json_answer
 from app.web.protocol.moments import MOMENT
 from app.web.protocol.parameters import CURSOR, LIMIT, text
 

@@ -19,8 +19,15 @@ from app.domain.history.checkpoints import base64_of
 from app.domain.history.transparency import state_digest
 from app.domain.revisions import Position
 from app.web.history.events import FILTERS
-from app.web.protocol.endpoints import JSON, NDJSON, Answered, Endpoint, Inquiry, Operation
-from app.web.protocol.formats import json_answer
+from app.web.protocol.endpoints import (
+    JSON,
+    NDJSON,
+    Answered,
+    Endpoint,
+    Inquiry,
+    Operation,
+    json_answer,
+)
 from app.web.protocol.parameters import Parameter, flag, whole_number
 
 TEXT = "text/plain"

@@ -9,8 +9,7 @@ from starlette.responses import Response
 
 from app.application.history.verifications import Verification, VerificationRun
 from app.domain.errors import NotFound
-from app.web.protocol.endpoints import JSON, Answered, Endpoint, Inquiry, Operation
-from app.web.protocol.formats import json_answer
+from app.web.protocol.endpoints import JSON, Answered, Endpoint, Inquiry, Operation, json_answer
 
 
 async def begin(inquiry: Inquiry) -> Response:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from app.web.protocol.endpoints import JSON, Answered, Endpoint, Inquiry, Operation
-from app.web.protocol.formats import json_answer
+from app.web.protocol.endpoints import JSON, Answered, Endpoint, Inquiry, Operation, json_answer
 
 
 async def show_age_key(inquiry: Inquiry) -> Response:

@@ -21,9 +21,16 @@ from app.domain.errors import HookledgerError, Rejected
 from app.web.admission.access import note_token_denied
 from app.web.admission.exchange import note, reply
 from app.web.oauth.token_requests import BODY_LIMIT, token_request
-from app.web.protocol.endpoints import FORM, JSON, Answered, Endpoint, Inquiry, Operation
+from app.web.protocol.endpoints import (
+    FORM,
+    JSON,
+    Answered,
+    Endpoint,
+    Inquiry,
+    Operation,
+    json_answer,
+)
 from app.web.protocol.errors import Disconnected, TooLarge, TooManyRequests
-from app.web.protocol.formats import json_answer
 from app.web.protocol.limits import read_body
 from app.web.protocol.parameters import parse_query
 from app.web.protocol.problems import headers_of, problem_answer

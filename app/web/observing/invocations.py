@@ -20,8 +20,7 @@ from app.application.journal_views import (
 )
 from app.domain.errors import NotFound
 from app.web.observing.journal import line_members, record_members
-from app.web.protocol.endpoints import JSON, Answered, Endpoint, Inquiry, Operation
-from app.web.protocol.formats import json_answer
+from app.web.protocol.endpoints import JSON, Answered, Endpoint, Inquiry, Operation, json_answer
 from app.web.protocol.parameters import SINCE, UNTIL, path_parameter, text
 
 SHOWN_RUNS = 100

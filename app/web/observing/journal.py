@@ -15,8 +15,7 @@ from app.application.journal_views import ExecutionQuery, ExecutionRecord, LogQu
 from app.application.views import ActiveTable
 from app.domain.errors import Problem, Rejected
 from app.domain.outcomes import Level, OutcomeKind
-from app.web.protocol.endpoints import JSON, Answered, Endpoint, Inquiry, Operation
-from app.web.protocol.formats import json_answer
+from app.web.protocol.endpoints import JSON, Answered, Endpoint, Inquiry, Operation, json_answer
 from app.web.protocol.parameters import LIMIT, SINCE, TWO_WAYS, UNTIL, Parameter, choice, flag, text
 
 _ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}\Z")

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from app.application.journal_views import Access, AccessKind
 from app.application.views import ActiveTable, ClientRow
 from app.domain.revisions import Position
+from app.web.protocol.formats import json_text
 from app.web.protocol.limits import BODY_LIMIT, Headers
 from app.web.protocol.parameters import Parameter
 from app.web.protocol.services import WebServices
@@ -115,3 +116,10 @@ class Endpoint:
 
     operation: Operation
     handle: Handle
+
+
+def json_answer(
+    value: Any, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Answer with one JSON document; times are in UTC, written with `Z`."""
+    return Response(json_text(value), status, headers, media_type=JSON)

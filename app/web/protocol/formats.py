@@ -8,22 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
-from starlette.responses import Response
-
-from app.web.protocol.endpoints import JSON
 
 Members = Mapping[str, Any]
 """What is shown of a row, by name."""
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """The last four are the full-width signs, which some spreadsheets read as the narrow ones."""
-
-
-def json_answer(
-    value: Any, status: int = 200, headers: Mapping[str, str] | None = None
-) -> Response:
-    """Answer with one JSON document; times are in UTC, written with `Z`."""
-    return Response(json_text(value), status, headers, media_type=JSON)
 
 
 def json_text(value: Any) -> bytes:

@@ -7,8 +7,7 @@ from starlette.responses import Response
 from app.application.invoking.invoke import MIN_POSITION_WAIT
 from app.domain.errors import Problem, Rejected
 from app.domain.revisions import Position, is_digest
-from app.web.protocol.endpoints import JSON, Answered, Endpoint, Inquiry, Operation
-from app.web.protocol.formats import json_answer
+from app.web.protocol.endpoints import JSON, Answered, Endpoint, Inquiry, Operation, json_answer
 from app.web.syncing.members import source_members
 from app.web.syncing.requests import SOURCE, SyncRequest, source_of
 from app.web.syncing.sync import result_answer

@@ -17,9 +17,8 @@ from app.application.syncing.commit_files import (
 from app.application.views import ClientRow, HookRow
 from app.domain.errors import Conflict, NotFound, Problem, Rejected
 from app.domain.revisions import CommitSha, is_commit_sha
-from app.web.protocol.endpoints import JSON, Answered, Endpoint, Inquiry, Operation
+from app.web.protocol.endpoints import JSON, Answered, Endpoint, Inquiry, Operation, json_answer
 from app.web.protocol.errors import RevisionRefused
-from app.web.protocol.formats import json_answer
 from app.web.protocol.parameters import path_parameter
 from app.web.syncing.members import plan_members, result_members
 

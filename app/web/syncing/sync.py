@@ -10,9 +10,8 @@ from starlette.responses import Response
 from app.application.invoking.invoke import MIN_POSITION_WAIT
 from app.application.syncing.results import SyncResult
 from app.domain.errors import NotFound, Rejected
-from app.web.protocol.endpoints import JSON, Answered, Endpoint, Inquiry, Operation
+from app.web.protocol.endpoints import JSON, Answered, Endpoint, Inquiry, Operation, json_answer
 from app.web.protocol.errors import RevisionRefused
-from app.web.protocol.formats import json_answer
 from app.web.syncing.members import preview_members, result_members, source_members
 from app.web.syncing.requests import SOURCE, SyncRequest, source_of
 

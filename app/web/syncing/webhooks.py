@@ -14,9 +14,8 @@ from starlette.types import Receive, Scope, Send
 from app.domain.errors import HookledgerError, Unauthenticated
 from app.web.admission.access import note_refused
 from app.web.admission.exchange import note, reply
-from app.web.protocol.endpoints import JSON, Answered, Operation
+from app.web.protocol.endpoints import JSON, Answered, Operation, json_answer
 from app.web.protocol.errors import Disconnected, TooManyRequests
-from app.web.protocol.formats import json_answer
 from app.web.protocol.limits import only, read_body
 from app.web.protocol.parameters import parse_query, path_parameter
 from app.web.protocol.problems import problem_answer, unexpected_answer

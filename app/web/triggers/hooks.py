@@ -12,8 +12,7 @@ from app.application.invoking.contracts import contract_in, contracts_in
 from app.application.views import START, ActiveTable, HookRow, TriggerRow
 from app.domain.errors import NotFound
 from app.domain.triggers.contracts import TriggerContract
-from app.web.protocol.endpoints import JSON, Answered, Endpoint, Inquiry, Operation
-from app.web.protocol.formats import json_answer
+from app.web.protocol.endpoints import JSON, Answered, Endpoint, Inquiry, Operation, json_answer
 from app.web.protocol.moments import AS_OF, shown, table_of
 from app.web.protocol.parameters import CURSOR, LIMIT, flag, path_parameter, text
 from app.web.syncing.members import act_members

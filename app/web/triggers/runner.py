@@ -14,8 +14,7 @@ from app.domain.errors import NotFound, Problem, Rejected
 from app.domain.outcomes import Language, LogLine
 from app.domain.triggers.definitions import MAX_TIMEOUT_MS, MIN_TIMEOUT_MS
 from app.domain.triggers.repository_settings import DEFAULT_TIMEOUT_MS
-from app.web.protocol.endpoints import JSON, Answered, Endpoint, Inquiry, Operation
-from app.web.protocol.formats import json_answer
+from app.web.protocol.endpoints import JSON, Answered, Endpoint, Inquiry, Operation, json_answer
 from app.web.protocol.parameters import path_parameter
 
 _SCOPE = "run:hooks"
