@@ -19,6 +19,7 @@ MOST_ROWS = 50_000
 """Counts that one answer reads: some 0.3 s."""
 
 _Group = tuple[str, str, str]
+"""Trigger, hook and commit; empty: none."""
 
 
 def read_stats(
@@ -29,6 +30,45 @@ def read_stats(
     width = MINUTE if query.until - query.since <= MINUTES_UP_TO else HOUR
     step = width * 1_000_000
     since = to_microseconds(query.since) // step * step
+    overall = Counts()
+    groups: dict[_Group, Counts] = {}
+    names: dict[_Group, str] = {}
+    series: dict[int, Counts] = {}
+    for at, trigger, hook_id, commit, name, stored in _rows(
+        connection, query, hook_ids, width, since
+    ):
+        counts, group = decode(stored), (trigger, hook_id, commit)
+        names[group] = name
+        for sum_of in (
+            overall,
+            groups.setdefault(group, Counts()),
+            series.setdefault(at, Counts()),
+        ):
+            sum_of.merge(counts)
+    told = [
+        StatsGroup(group[0], group[1] or None, names[group] or None, group[2] or None, each.tally())
+        for group, each in groups.items()
+    ]
+    return Stats(
+        since=from_microseconds(since),
+        until=query.until,
+        width_seconds=width,
+        overall=overall.tally(),
+        groups=tuple(sorted(told, key=lambda group: -group.tally.runs)),
+        series=tuple(
+            StatsPoint(from_microseconds(at), each.tally()) for at, each in series.items()
+        ),
+    )
+
+
+def _rows(
+    connection: sqlite3.Connection,
+    query: StatsQuery,
+    hook_ids: Sequence[str] | None,
+    width: int,
+    since: int,
+) -> Sequence[tuple[int, str, str, str, str, bytes]]:
+    """Select counts of ``width`` seconds from ``since`` on; raise ``Rejected`` for too many."""
     conditions = ["width = ?", "at >= ?", "at < ?"]
     values: list[object] = [width, since, to_microseconds(query.until)]
     if query.trigger is not None:
@@ -50,30 +90,4 @@ def read_stats(
             f"The window holds more than {MOST_ROWS} counts of hooks and commits: ask for a "
             "shorter one, or for one trigger or hook."
         )
-    overall = Counts()
-    groups: dict[_Group, Counts] = {}
-    names: dict[_Group, str] = {}
-    series: dict[int, Counts] = {}
-    for at, trigger, hook_id, commit, name, stored in rows:
-        counts, group = decode(stored), (trigger, hook_id, commit)
-        names[group] = name
-        for sum_of in (
-            overall,
-            groups.setdefault(group, Counts()),
-            series.setdefault(at, Counts()),
-        ):
-            sum_of.merge(counts)
-    told = [
-        StatsGroup(trigger, hook or None, names[trigger, hook, commit] or None, commit or None, c)
-        for (trigger, hook, commit), c in ((key, each.tally()) for key, each in groups.items())
-    ]
-    return Stats(
-        since=from_microseconds(since),
-        until=query.until,
-        width_seconds=width,
-        overall=overall.tally(),
-        groups=tuple(sorted(told, key=lambda group: -group.tally.runs)),
-        series=tuple(
-            StatsPoint(from_microseconds(at), each.tally()) for at, each in series.items()
-        ),
-    )
+    return rows
