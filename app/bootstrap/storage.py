@@ -14,12 +14,14 @@ from pathlib import Path
 
 from app.answers.sqlite import SqliteAnswers
 from app.application.history.time_travel import TimeTravel
+from app.application.journal_views import Access, AccessKind
 from app.application.ledger import Ledger
 from app.application.ports import AuditLog
-from app.bootstrap.ambient import utc_now
+from app.bootstrap.ambient import user_name, utc_now
 from app.bootstrap.data_directory import prepare_data_directory, require_ledger
 from app.domain.revisions import Position
 from app.eventstore.sqlite import CommitWatch, sqlite_environment
+from app.journal.accesses import note_alone
 from app.journal.reader import Reader
 from app.journal.retention import Retention
 from app.journal.sqlite import SqliteJournal, tell_nobody
@@ -181,6 +183,15 @@ def open_journal_reader() -> Iterator[Reader]:
             pass
     with contextlib.closing(Reader(_journal_file(settings))) as reader:
         yield reader
+
+
+def note_access(kind: AccessKind, command: str, subject: str) -> None:
+    """Note in the journal that the person at the command line has seen something.
+
+    Raises ``Stalled`` or ``Transient`` if the journal cannot be written.
+    """
+    access = Access(kind, client=f"cli:{user_name()}", route=command, subject=subject)
+    note_alone(_journal_file(load_settings()), access, utc_now)
 
 
 @contextlib.contextmanager

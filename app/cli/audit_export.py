@@ -14,9 +14,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 
 from app.application.history.evidence import WITHHELD
 from app.application.views import AuditQuery, CountBy
-from app.bootstrap.storage import open_existing_storage
+from app.bootstrap.storage import note_access, open_existing_storage
 from app.cli.audit_filters import OldestFirst, filtered
-from app.cli.audit_proof import write_evidence
+from app.cli.audit_proof import EXPORTING, write_evidence
 from app.cli.output import errors
 from app.cli.whole_files import whole_file
 from app.domain.errors import Rejected
@@ -71,6 +71,7 @@ def export(
     ):
         total = sum(storage.audit.counts(wanted, by=CountBy.TYPE).counts.values())
         bar = progress.add_task("Exporting events", total=total)
+        note_access("exported", EXPORTING, f"audit format:{style.value}")
         parts = exported(
             storage.audit,
             wanted,

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 from app.application.history.evidence import evidence
 from app.application.history.verifications import Verification
 from app.application.views import AuditQuery, CountBy
-from app.bootstrap.storage import open_existing_storage
+from app.bootstrap.storage import note_access, open_existing_storage
 from app.bootstrap.transparency import (
     event_count,
     open_prover,
@@ -23,6 +23,9 @@ from app.cli.output import JsonFlag, console, errors, print_json
 from app.cli.whole_files import whole_file
 from app.domain.errors import Rejected
 from config.settings import load_settings
+
+EXPORTING = "hookledger audit export"
+"""How an export is called where accesses are listed."""
 
 _COLUMNS = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
 
@@ -101,6 +104,7 @@ def write_evidence(output: Path, query: AuditQuery, *, sensitive: bool) -> None:
     ):
         total = sum(storage.audit.counts(query, by=CountBy.TYPE).counts.values())
         bar = progress.add_task("Exporting events", total=total)
+        note_access("exported", EXPORTING, "audit format:evidence")
         pieces = evidence(
             prover,
             storage.audit,

@@ -8,15 +8,18 @@ disk nor push out what others did.
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 
 from msgspec.structs import astuple, replace
 
 from app.application.journal_views import Access
 from app.application.ports import Clock
 from app.journal.buffer import Signals
+from app.journal.database import JOURNAL_FILE, open_for_writing
 from app.journal.rows import storable
 from app.sqlite_files import to_microseconds
 
@@ -102,6 +105,16 @@ class AccessCounter:
         self._by_client[access.client] = others + 1
         self._strangers_today += not known
         return access
+
+
+def note_alone(path: Path, access: Access, clock: Clock) -> None:
+    """Store an access at once, beside the server that writes the journal.
+
+    Raises ``Stalled`` or ``Transient`` if the journal cannot be written.
+    """
+    now = to_microseconds(clock())
+    with contextlib.closing(open_for_writing(path)) as connection, JOURNAL_FILE.errors_told(path):
+        store(connection, {(now // _MINUTE * _MINUTE, access): Counted(1, now, now)})
 
 
 def store(connection: sqlite3.Connection, taken: dict[Key, Counted]) -> None:

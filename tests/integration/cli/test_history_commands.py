@@ -186,6 +186,15 @@ def test_an_export_is_a_whole_file(tmp_path: Path, style: str) -> None:
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["audit"]
 
 
+def test_who_exports_leaves_a_trace(tmp_path: Path) -> None:
+    run("audit", "export", str(tmp_path / "events"), "--format", "csv")
+    run("audit", "export", str(tmp_path / "bundle"), "--proof")
+    refuse("audit", "export", str(tmp_path / "events"), "--commit", "xyz")
+    noted = json.loads(run("audit", "access", "--kind", "exported", "--json").stdout)
+    assert {each["subject"] for each in noted} == {"audit format:csv", "audit format:evidence"}
+    assert all(each["client"].startswith("cli:") and each["count"] == 1 for each in noted)
+
+
 def test_an_export_goes_to_standard_output_by_itself() -> None:
     result = run("audit", "export", "--type", "source.created")
     assert [json.loads(line)["type"] for line in result.stdout.splitlines()] == ["source.created"]
