@@ -73,7 +73,7 @@ class SettingsError(Exception):
 
 
 def _sqlite(url: str) -> str:
-    if not url.removeprefix(_SQLITE) or not url.startswith(_SQLITE):
+    if url and (not url.removeprefix(_SQLITE) or not url.startswith(_SQLITE)):
         raise ValueError("must be sqlite:///FILE, a file on a local disk: nothing else so far")
     return url
 
@@ -166,6 +166,8 @@ class Settings(BaseSettings):
     @property
     def database(self) -> Path:
         """File of the event store and the projections."""
+        if not self.database_url:
+            return self.data_dir / "hookledger.db"
         return Path(self.database_url.removeprefix(_SQLITE))
 
     @property

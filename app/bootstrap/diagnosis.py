@@ -10,16 +10,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from app.application.syncing.status import Check
-from app.bootstrap.data_directory import prepare_data_directory
+from app.bootstrap.ambient import utc_now
+from app.bootstrap.data_directory import check_data_directory
 from app.bootstrap.descriptors import enough_descriptors
 from app.bootstrap.repositories import source_settings
-from app.bootstrap.storage import open_vault
+from app.bootstrap.storage import vault_file
 from app.bootstrap.tls import served_certificate
 from app.domain.errors import HookledgerError
 from app.runtime.doctor import probe
 from app.runtime.isolation import LayerReport, demand, level_of
 from app.runtime.node_binary import find_node
 from app.runtime.node_inspection import find_program
+from app.vault.sealing import count_keys
 from config.settings import Settings
 
 _LEAST_FREE_MIB = 100
@@ -38,12 +40,15 @@ class Diagnosis:
 
 
 def diagnose(settings: Settings) -> Diagnosis:
-    """Probe isolation in throw-away processes, and look at data, key file and repository."""
+    """Probe isolation in throw-away processes, and look at data, key file and repository.
+
+    Makes and changes nothing.
+    """
     reports = probe(
         settings.worker_uid_base,
         node=find_program(find_node(settings.node)),
         packages_root=settings.packages_root if settings.packages_root.is_dir() else None,
-        data_dir=settings.data_dir,
+        data_dir=settings.data_dir if settings.data_dir.is_dir() else None,
     )
     layers = tuple(
         Check(f"isolation: {report.name}", report.in_force, _detail(report)) for report in reports
@@ -78,17 +83,18 @@ def _detail(report: LayerReport) -> str:
 
 
 def _data(settings: Settings) -> Check:
+    folder = settings.data_dir
     try:
-        prepare_data_directory(settings)
+        check_data_directory(settings)
     except HookledgerError as error:
         return Check("data directory", ok=False, detail=str(error))
-    free = shutil.disk_usage(settings.data_dir).free // 1024**2
+    there = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
+    free = shutil.disk_usage(there).free // 1024**2
     if free < _LEAST_FREE_MIB:
-        detail = f"{settings.data_dir} has {free} MiB left; make room, or move it to a larger disk"
+        detail = f"{folder} has {free} MiB left; make room, or move it to a larger disk"
         return Check("data directory", ok=False, detail=detail)
-    return Check(
-        "data directory", ok=True, detail=f"{settings.data_dir} is writable, {free} MiB left"
-    )
+    state = "is writable" if folder.exists() else "will be made"
+    return Check("data directory", ok=True, detail=f"{folder} {state}, {free} MiB left")
 
 
 def _database(settings: Settings) -> Check:
@@ -106,15 +112,14 @@ def _database(settings: Settings) -> Check:
 
 
 def _key_file(settings: Settings) -> Check:
-    """Open the vault as the server would: it knows which keys are needed."""
-    made = not settings.key_file.exists()
     try:
-        with open_vault(settings) as vault:
-            count = len(vault.keyring.keys)
+        count = count_keys(settings.key_file, vault_file(settings), utc_now)
     except HookledgerError as error:
         return Check("master key", ok=False, detail=str(error))
-    detail = f"{settings.key_file} {'was made' if made else f'holds {count} key(s)'}"
-    return Check("master key", ok=True, detail=f"{detail}; keep a copy elsewhere")
+    state = f"holds {count} key(s)" if count else "will be made"
+    return Check(
+        "master key", ok=True, detail=f"{settings.key_file} {state}; keep a copy elsewhere"
+    )
 
 
 def _tls(settings: Settings) -> Check:

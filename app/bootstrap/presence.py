@@ -65,7 +65,7 @@ def _in_the_way(settings: Settings) -> str:
         return f"A backup is being restored to {settings.data_dir}; start afterwards."
     return (
         f"A server runs on the data folder {settings.data_dir} already, at {address}; stop it, or "
-        "give this one a folder of its own (HOOKLEDGER_DATA_DIR and HOOKLEDGER_DATABASE_URL)."
+        "give this one a folder of its own (HOOKLEDGER_DATA_DIR)."
     )
 
 

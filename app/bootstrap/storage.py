@@ -235,9 +235,14 @@ def _journal_file(settings: Settings) -> Path:
     return settings.data_dir / "journal.db"
 
 
+def vault_file(settings: Settings) -> Path:
+    """Return the file of the wrapped keys."""
+    return settings.data_dir / "vault.db"
+
+
 @contextlib.contextmanager
 def _vault(settings: Settings) -> Iterator[SealingVault]:
-    vault = open_sealing_vault(settings.key_file, settings.data_dir / "vault.db", utc_now)
+    vault = open_sealing_vault(settings.key_file, vault_file(settings), utc_now)
     with contextlib.closing(vault):
         yield vault
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 from collections.abc import Callable, Collection, Iterable
 from datetime import timedelta
 from pathlib import Path
@@ -41,13 +42,23 @@ def open_vault(key_file: Path, database: Path, clock: Clock) -> SealingVault:
     Raises ``Stalled`` when the key file is gone while keys are stored that need it: a new one
     would hide the loss until the first secret is read.
     """
-    if database.exists() and not key_file.exists():
-        table = KeyTable(database)
-        needed = table.master_ids()
-        table.close()
-        if needed:
-            raise missing_keys(key_file, list(needed))
+    if not key_file.exists():
+        count_keys(key_file, database, clock)
     return SealingVault(KeyRing(key_file, clock), database, clock)
+
+
+def count_keys(key_file: Path, database: Path, clock: Clock) -> int:
+    """Return how many master keys there are, 0 if the first is still to be made; make nothing.
+
+    Raises ``Stalled`` for what ``open_vault`` would not open.
+    """
+    keys = KeyRing(key_file, clock).keys if key_file.exists() else ()
+    if database.exists():
+        with contextlib.closing(KeyTable(database)) as table:
+            missing = set(table.master_ids()) - {key.id for key in keys}
+        if missing:
+            raise missing_keys(key_file, sorted(missing))
+    return len(keys)
 
 
 class SealingVault:

@@ -87,7 +87,6 @@ class Workspace:
             **os.environ,
             "HOOKLEDGER_REPO": str(self.repository),
             "HOOKLEDGER_DATA_DIR": str(self.root / "var"),
-            "HOOKLEDGER_DATABASE_URL": f"sqlite:///{self.root}/var/hookledger.db",
             "COLUMNS": "400",
             **self.environment,
         }

@@ -71,7 +71,7 @@ def test_the_guide_for_movers_prints_what_it_says(
     }
     run(blocks(before), workspace.root, workspace.env())
     with start() as server:
-        theirs = ("HOOKLEDGER_REPO", "HOOKLEDGER_DATA_DIR", "HOOKLEDGER_DATABASE_URL")
+        theirs = ("HOOKLEDGER_REPO", "HOOKLEDGER_DATA_DIR")
         reached = workspace.env() | {
             "HOOKLEDGER_URL": server.address,
             "HOOKLEDGER_TOKEN": server.token,

@@ -39,7 +39,6 @@ def test_a_server_with_the_relative_paths_of_the_defaults_commits_too(
     workspace.environment |= {
         "HOOKLEDGER_REPO": "repository",
         "HOOKLEDGER_DATA_DIR": "var",
-        "HOOKLEDGER_DATABASE_URL": "sqlite:///var/hookledger.db",
     }
     with start() as server:
         edit(server, workspace, "--content", "-", "-m", "Mark the edited", stdin=SCRIPT)

@@ -90,7 +90,6 @@ def hookledger(root: Path, repository: Path, **settings: str) -> Iterator[Measur
         "HOOKLEDGER_REPO": str(repository),
         "HOOKLEDGER_REPO_PATH": "",
         "HOOKLEDGER_DATA_DIR": str(root / "var"),
-        "HOOKLEDGER_DATABASE_URL": f"sqlite:///{root}/var/hookledger.db",
         "HOOKLEDGER_LOG_LEVEL": "error",
         **settings,
     }

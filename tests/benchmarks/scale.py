@@ -56,7 +56,6 @@ async def _follow(root: Path, repository: Path, shas: list[str], hooks: int) -> 
         repo=str(repository),
         repo_path="",
         data_dir=root / "var",
-        database_url=f"sqlite:///{root}/var/hookledger.db",
     )
     with open_storage(settings) as storage:
         async with open_engine(storage) as engine:

@@ -66,7 +66,6 @@ class Server:
             **os.environ,
             "HOOKLEDGER_REPO": str(self.repository),
             "HOOKLEDGER_DATA_DIR": str(self.root / "var"),
-            "HOOKLEDGER_DATABASE_URL": f"sqlite:///{self.root}/var/hookledger.db",
             "COLUMNS": "400",
             "LOGNAME": "ada",
             **self.settings,

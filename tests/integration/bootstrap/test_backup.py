@@ -33,7 +33,7 @@ def elsewhere(tmp_path: Path) -> Settings:
 
 
 def _settings(folder: Path) -> Settings:
-    return load_settings(data_dir=folder, database_url=f"sqlite:///{folder}/hookledger.db")
+    return load_settings(data_dir=folder)
 
 
 def backup(settings: Settings, folder: Path, *, vault: bool = False) -> Manifest:

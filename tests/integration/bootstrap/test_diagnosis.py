@@ -15,7 +15,7 @@ from config.settings import Settings, load_settings
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return load_settings(data_dir=tmp_path, database_url=f"sqlite:///{tmp_path}/hookledger.db")
+    return load_settings(data_dir=tmp_path)
 
 
 def found(settings: Settings, name: str) -> Check:
@@ -29,6 +29,31 @@ def test_a_database_that_can_be_read_is_well(settings: Settings) -> None:
     with open_storage(settings):
         pass
     assert found(settings, "database").detail == f"{settings.database} can be read"
+
+
+def test_a_diagnosis_makes_nothing_and_says_what_will_be_made(tmp_path: Path) -> None:
+    settings = load_settings(data_dir=tmp_path / "a" / "var")
+    for name in ("data directory", "database", "master key"):
+        check = found(settings, name)
+        assert check.ok
+        assert "will be made" in check.detail
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_data_folder_that_cannot_be_made_is_found(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    check = found(load_settings(data_dir=tmp_path / "file" / "var"), "data directory")
+    assert not check.ok
+    assert f"{tmp_path}/file is no folder" in check.detail
+
+
+def test_a_key_file_that_is_gone_is_found(settings: Settings) -> None:
+    with open_storage(settings) as storage:
+        storage.vault.seal("hook", "NAME", "value")
+    settings.key_file.unlink()
+    check = found(settings, "master key")
+    assert not check.ok
+    assert not settings.key_file.exists()
 
 
 def test_a_damaged_database_is_found(settings: Settings) -> None:

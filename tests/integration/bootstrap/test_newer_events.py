@@ -26,9 +26,7 @@ from config.settings import Settings, load_settings
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return load_settings(
-        data_dir=tmp_path / "var", database_url=f"sqlite:///{tmp_path}/var/hookledger.db"
-    )
+    return load_settings(data_dir=tmp_path / "var")
 
 
 @pytest.fixture

@@ -79,7 +79,6 @@ def opened(tmp_path: Path) -> Open:
     async def open_them(**sources: Any) -> AsyncIterator[Engine]:
         settings = load_settings(
             data_dir=tmp_path / "var",
-            database_url=f"sqlite:///{tmp_path}/var/hookledger.db",
             isolation="best-effort",
             sources={
                 source: {"repo": str(given.location)} if isinstance(given, Repository) else given
@@ -354,7 +353,6 @@ def test_a_source_that_cannot_be_followed_keeps_the_server_from_starting_and_is_
 def test_the_doctor_looks_at_every_repository(one: Repository, tmp_path: Path) -> None:
     settings = load_settings(
         data_dir=tmp_path / "var",
-        database_url=f"sqlite:///{tmp_path}/var/hookledger.db",
         sources={"a": {"repo": str(one.location)}, "b": {"repo": "/nonexistent"}},
     )
     found = {check.name: check.ok for check in diagnose(settings).checks}

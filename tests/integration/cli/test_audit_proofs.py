@@ -63,7 +63,6 @@ def var(lived: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def use(patched: pytest.MonkeyPatch, folder: Path) -> None:
     patched.setenv("HOOKLEDGER_DATA_DIR", str(folder))
-    patched.setenv("HOOKLEDGER_DATABASE_URL", f"sqlite:///{folder}/hookledger.db")
     patched.setenv("COLUMNS", "300")
 
 

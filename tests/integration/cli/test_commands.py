@@ -38,7 +38,6 @@ def umask() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HOOKLEDGER_DATA_DIR", str(tmp_path / "var"))
-    monkeypatch.setenv("HOOKLEDGER_DATABASE_URL", f"sqlite:///{tmp_path}/var/hookledger.db")
     monkeypatch.setenv("COLUMNS", "300")
     monkeypatch.chdir(tmp_path)
     return tmp_path / "var"

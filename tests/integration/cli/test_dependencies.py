@@ -57,7 +57,6 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "PIP_NO_INDEX": "1",
         "PIP_FIND_LINKS": str(wheels),
         "HOOKLEDGER_DATA_DIR": str(tmp_path / "var"),
-        "HOOKLEDGER_DATABASE_URL": f"sqlite:///{tmp_path}/var/hookledger.db",
         "HOOKLEDGER_REPO": str(tmp_path / "repository"),
         "HOOKLEDGER_REPO_PATH": "",
         "COLUMNS": "300",

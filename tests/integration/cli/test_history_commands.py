@@ -29,7 +29,6 @@ SHAS = ("a" * 40, "b" * 40)
 def lived(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A hook of commit `a…`, changed by `b…`, and deleted by hand."""
     monkeypatch.setenv("HOOKLEDGER_DATA_DIR", str(tmp_path / "var"))
-    monkeypatch.setenv("HOOKLEDGER_DATABASE_URL", f"sqlite:///{tmp_path}/var/hookledger.db")
     monkeypatch.setenv("COLUMNS", "300")
     monkeypatch.chdir(tmp_path)
     before = os.umask(0o022)

@@ -23,6 +23,14 @@ def test_every_setting_has_a_documented_default() -> None:
         assert lines[above].startswith("# "), f"{name} has no comment above it"
 
 
+def test_all_files_are_in_the_data_folder_unless_they_are_said_to_be_elsewhere() -> None:
+    settings = load_settings(data_dir=Path("/srv/data"))
+    kept = (settings.database, settings.key_file, settings.packages_root)
+    assert {file.parent for file in kept} == {Path("/srv/data")}
+    elsewhere = load_settings(data_dir=Path("/srv/data"), database_url="sqlite:////disk/events.db")
+    assert elsewhere.database == Path("/disk/events.db")
+
+
 def test_there_is_no_default_for_what_is_no_setting() -> None:
     assert tomllib.loads(DEFAULTS.read_text()).keys() == Settings.model_fields.keys()
 
