@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,9 +16,7 @@ from app.application.syncing.progress import OnStage, log_large_stages
 from app.application.syncing.reconcile import Reconciler
 from app.application.syncing.results import SourceSettings
 from app.application.syncing.sealed_secrets import SealedSecrets
-from app.domain.documents.packages import PackageSet
-from app.domain.errors import HookledgerError, NotFound, Problem, Rejected
-from app.domain.hooks.secrets import SealedSecret
+from app.domain.errors import NotFound, Problem, Rejected
 from app.domain.outcomes import Call, HookVersion, Outcome, OutcomeKind, ScriptToCheck
 from app.domain.plans.plan import DesiredHook, DesiredState
 from app.domain.revisions import CommitSha, TreeSha
@@ -31,6 +29,7 @@ from projections.event_log import StoredEventLog
 from projections.hook_table.live import LiveHookTable
 from projections.hook_table.stored import StoredHookTable
 from projections.sqlite import SQLiteDatabase
+from tests.doubles.ports import FakePackages, FakeVault
 
 T = TypeVar("T")
 
@@ -135,54 +134,6 @@ class FakeRunner:
     async def check(self, scripts: Sequence[ScriptToCheck]) -> Sequence[Problem]:
         self.checked += [script.file for script in scripts]
         return self.problems
-
-
-@dataclass
-class FakePackages:
-    problems: dict[PackageSet, Sequence[Problem]] = field(default_factory=dict)
-    failure: HookledgerError | None = None
-    installed: set[PackageSet] = field(default_factory=set)
-    asked: list[PackageSet] = field(default_factory=list)
-
-    async def ensure(
-        self, wanted: Collection[PackageSet]
-    ) -> Mapping[PackageSet, Sequence[Problem]]:
-        self.asked += wanted
-        if self.failure is not None:
-            raise self.failure
-        refused = {one: self.problems[one] for one in wanted if one in self.problems}
-        self.installed |= set(wanted) - refused.keys()
-        return refused
-
-    def folder(self, wanted: PackageSet) -> str | None:
-        return f"python-{wanted.digest}" if wanted in self.installed else None
-
-    async def sweep(self, in_use: Collection[PackageSet]) -> None:
-        self.installed &= set(in_use)
-
-
-@dataclass
-class FakeVault:
-    values: dict[str, str] = field(default_factory=dict)
-    made: int = 0
-
-    def seal(self, hook_id: str, name: str, value: str) -> SealedSecret:
-        self.made += 1
-        self.values[f"k{self.made}"] = value
-        return SealedSecret(name, f"k{self.made}", "sealed")
-
-    def open(self, hook_id: str, secret: SealedSecret) -> str:
-        return self.values[secret.key_id]
-
-    def destroy(self, key_ids: Iterable[str]) -> None:
-        for key_id in key_ids:
-            self.values.pop(key_id, None)
-
-    def protect(self, purpose: str, data: bytes) -> bytes:
-        return data
-
-    def reveal(self, purpose: str, protected: bytes) -> bytes:
-        return protected
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -12,11 +12,11 @@ import pytest
 from app.application.invoking.invoke import Invoker
 from app.application.journal_views import ExecutionQuery, ExecutionRecord, LogQuery, StoredLine
 from app.application.views import ActiveTable, Delivery, HookRow, Page, TriggerRow
-from app.domain.documents.packages import PackageSet
-from app.domain.errors import HookledgerError, NotFound, Problem
+from app.domain.errors import NotFound, Problem
 from app.domain.hooks.secrets import SealedSecret
 from app.domain.outcomes import Call, HookVersion, LogLine, Outcome, OutcomeKind, ScriptToCheck
 from app.domain.revisions import Position
+from tests.doubles.ports import FakePackages
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -52,30 +52,6 @@ class FakeRunner:
 
     async def check(self, scripts: Sequence[ScriptToCheck]) -> Sequence[Problem]:
         return self.problems
-
-
-@dataclass
-class FakePackages:
-    problems: dict[PackageSet, Sequence[Problem]] = field(default_factory=dict)
-    failure: HookledgerError | None = None
-    installed: set[PackageSet] = field(default_factory=set)
-    asked: list[PackageSet] = field(default_factory=list)
-
-    async def ensure(
-        self, wanted: Collection[PackageSet]
-    ) -> Mapping[PackageSet, Sequence[Problem]]:
-        self.asked += wanted
-        if self.failure is not None:
-            raise self.failure
-        refused = {one: self.problems[one] for one in wanted if one in self.problems}
-        self.installed |= set(wanted) - refused.keys()
-        return refused
-
-    def folder(self, wanted: PackageSet) -> str | None:
-        return f"python-{wanted.digest}" if wanted in self.installed else None
-
-    async def sweep(self, in_use: Collection[PackageSet]) -> None:
-        self.installed &= set(in_use)
 
 
 @dataclass

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
@@ -15,12 +14,12 @@ from app.application.views import ActiveTable
 from app.domain.aggregates import Meta, recorded_as
 from app.domain.hooks.hook import Hook
 from app.domain.hooks.names import HookName
-from app.domain.hooks.secrets import SealedSecret
 from app.domain.revisions import Position
 from app.domain.triggers.trigger import Trigger
 from projections.audit_log.translation import audit_row
 from projections.event_log import StoredEventLog
 from projections.hook_table.fold import fold
+from tests.doubles.ports import FakeVault
 
 GIT = Meta(actor="source:default", origin="git")
 PRE = "pre-user-registration"
@@ -41,30 +40,6 @@ class FoldingTable:
 
     def catch_up(self) -> None:
         self.table = fold(self.table, self.log.select(self.table.position, 10_000))
-
-
-@dataclass
-class FakeVault:
-    values: dict[str, str] = field(default_factory=dict)
-    made: int = 0
-
-    def seal(self, hook_id: str, name: str, value: str) -> SealedSecret:
-        self.made += 1
-        self.values[f"k{self.made}"] = value
-        return SealedSecret(name, f"k{self.made}", "sealed")
-
-    def open(self, hook_id: str, secret: SealedSecret) -> str:
-        return self.values[secret.key_id]
-
-    def destroy(self, key_ids: Iterable[str]) -> None:
-        for key_id in key_ids:
-            self.values.pop(key_id, None)
-
-    def protect(self, purpose: str, data: bytes) -> bytes:
-        return data
-
-    def reveal(self, purpose: str, protected: bytes) -> bytes:
-        return protected
 
 
 @dataclass

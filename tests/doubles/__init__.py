@@ -1,0 +1,1 @@
+"""Fakes that tests of several rooms share; those of one room stand beside its tests."""
