@@ -30,5 +30,5 @@ def test_every_attack_has_a_test(document: str) -> None:
 
 
 def is_defined(file: str, test: str) -> bool:
-    files = [ROOT / file] if "/" in file else (ROOT / "tests").rglob(file)
+    files = [ROOT / file] if file.startswith("tests/") else (ROOT / "tests").rglob(file)
     return any(re.search(rf"^def {test}\(", each.read_text(), re.MULTILINE) for each in files)
