@@ -12,7 +12,7 @@ from app.application.ports import AuditLog
 from app.application.views import AuditQuery, AuditRow, CountBy
 from app.bootstrap.storage import open_existing_storage
 from app.cli.audit_filters import OldestFirst, filtered
-from app.cli.on_demand import group_of
+from app.cli.on_demand import Place, group_of
 from app.cli.output import JsonFlag, errors, moment, print_json, print_json_line, print_table, short
 from app.web.history.audit_log import counts_members
 from app.web.history.events import AUDIT_COLUMNS, event_members
@@ -21,10 +21,18 @@ from app.web.protocol.formats import csv_head, csv_text
 group = typer.Typer(
     cls=group_of(
         {
-            "export": "app.cli.audit_export:export",
-            "verify": "app.cli.audit_proof:verify",
-            "verify-bundle": "app.cli.audit_proof:verify_bundle",
-            "access": "app.cli.access:access",
+            "export": Place(
+                "app.cli.audit_export:export", "Write every event that matches to a file."
+            ),
+            "verify": Place(
+                "app.cli.audit_proof:verify", "Prove that nobody has edited the history."
+            ),
+            "verify-bundle": Place(
+                "app.cli.audit_proof:verify_bundle", "Verify evidence without a server."
+            ),
+            "access": Place(
+                "app.cli.access:access", "Print refusals, opened secrets, exports and the like."
+            ),
         },
         "audit ",
     ),

@@ -13,13 +13,16 @@ from app.bootstrap.ambient import cli_meta
 from app.bootstrap.storage import open_existing_storage
 from app.cli.audit import print_events
 from app.cli.durations import UntilOption, moment_of, moment_text
-from app.cli.on_demand import group_of
+from app.cli.on_demand import Place, group_of
 from app.cli.output import JsonFlag, console, moment, print_json, print_table, short
 from app.domain.errors import NotFound
 from app.web.triggers.hooks import hook_in, hook_members
 
 group = typer.Typer(
-    cls=group_of({"edit": "app.cli.edit:edit"}, "hooks "),
+    cls=group_of(
+        {"edit": Place("app.cli.edit:edit", "Edit a file of a hook in $EDITOR, and commit it.")},
+        "hooks ",
+    ),
     help="List, show, edit, enable and disable hooks.",
     no_args_is_help=True,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections import UserDict
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import typer
 from typer.core import TyperGroup
@@ -21,12 +21,19 @@ STYLE: Mapping[str, Any] = {
 """Of every ``Typer`` that commands are made from."""
 
 
-def group_of(members: Mapping[str, str], within: str = "") -> type[TyperGroup]:
+class Place(NamedTuple):
+    """Where a command is, and what stands beside its name in a list."""
+
+    member: str
+    """E.g. ``app.cli.audit:group``: a function, or a ``Typer`` with commands of its own."""
+    summary: str
+
+
+def group_of(members: Mapping[str, Place], within: str = "") -> type[TyperGroup]:
     """Return the class of a group with these commands, behind those that are registered.
 
-    ``members`` maps the name of each to where it is, e.g. ``app.cli.audit:group``: a function, or
-    a ``Typer`` with commands of its own. Its module is imported when it runs or its help is shown.
-    ``within`` are the words before the name, for the examples.
+    The module of a member is imported when it runs or its own help is shown. ``within`` are the
+    words before the name, for the examples.
     """
 
     class CommandsOnDemand(TyperGroup):
@@ -39,12 +46,29 @@ def group_of(members: Mapping[str, str], within: str = "") -> type[TyperGroup]:
             _ = ctx
             return list(self.commands)
 
+        def format_commands(self, ctx: object, formatter: Any) -> None:
+            """List the commands with their summaries, without importing them."""
+            _ = ctx
+            width = formatter.width - 6 - max(map(len, self.commands))
+            with formatter.section("Commands"):
+                formatter.write_dl(
+                    [
+                        (
+                            name,
+                            members[name].summary
+                            if name in members
+                            else self.commands[name].get_short_help_str(width),
+                        )
+                        for name in self.commands
+                    ]
+                )
+
     return CommandsOnDemand
 
 
 class _Commands(UserDict[str, Any]):
     def __init__(
-        self, registered: Mapping[str, Any], members: Mapping[str, str], within: str
+        self, registered: Mapping[str, Any], members: Mapping[str, Place], within: str
     ) -> None:
         super().__init__(dict(registered) | dict.fromkeys(members))
         self._members = members
@@ -52,13 +76,13 @@ class _Commands(UserDict[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         if self.data[name] is None:
-            self.data[name] = _imported(name, self._members[name], self._within)
+            self.data[name] = _imported(name, self._members[name].member, self._within)
         return self.data[name]
 
 
-def _imported(name: str, place: str, within: str) -> Any:
-    module, _, member = place.partition(":")
-    found = getattr(importlib.import_module(module), member)
+def _imported(name: str, member: str, within: str) -> Any:
+    module, _, attribute = member.partition(":")
+    found = getattr(importlib.import_module(module), attribute)
     around = typer.Typer(**STYLE)
     if isinstance(found, typer.Typer):
         around.add_typer(found, name=name)

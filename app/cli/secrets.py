@@ -11,11 +11,18 @@ from app.application.managing.manage_hooks import find_hook
 from app.application.managing.manage_secrets import remove_secret, set_secret
 from app.bootstrap.ambient import cli_meta
 from app.bootstrap.storage import open_existing_storage
-from app.cli.on_demand import group_of
+from app.cli.on_demand import Place, group_of
 from app.cli.output import JsonFlag, console, print_json, print_table
 
 group = typer.Typer(
-    cls=group_of({"seal": "app.cli.seal:seal"}, "secrets "),
+    cls=group_of(
+        {
+            "seal": Place(
+                "app.cli.seal:seal", "Seal values into a file that only the server can read."
+            )
+        },
+        "secrets ",
+    ),
     help="Set, seal, list and remove secrets of a hook.",
     no_args_is_help=True,
 )

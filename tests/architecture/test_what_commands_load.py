@@ -7,13 +7,14 @@ import sys
 
 import pytest
 
-_SHOW = "import sys, {module}; print(*sorted(sys.modules), sep='\\n')"
+_HELP = "from typer.testing import CliRunner; from app.cli.main import cli; "
 
 
-def loaded(module: str) -> set[str]:
+def loaded(module: str, before: str = "") -> set[str]:
     """Import a module in a fresh interpreter; return the names of all that came with it."""
+    show = f"import sys, {module}; {before}print(*sorted(sys.modules), sep='\\n')"
     done = subprocess.run(
-        [sys.executable, "-c", _SHOW.format(module=module)],
+        [sys.executable, "-c", show],
         check=True,
         capture_output=True,
         text=True,
@@ -32,6 +33,11 @@ def test_the_command_itself_loads_no_server() -> None:
         "projections",
     ):
         assert absent not in found
+
+
+def test_the_list_of_commands_is_shown_without_loading_them() -> None:
+    found = loaded("app.cli.main", _HELP + "assert 'doctor' in CliRunner().invoke(cli).output; ")
+    assert not [module for module in found if module.startswith("app.bootstrap")]
 
 
 @pytest.mark.parametrize("command", ["hooks", "audit", "secrets", "logs", "invocations"])
