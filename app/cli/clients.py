@@ -16,7 +16,7 @@ from app.domain.callers.client import SCOPES
 group = typer.Typer(help="Create, list and revoke clients.", no_args_is_help=True)
 
 
-@group.command()
+@group.command(short_help="Create a client and print its credentials once.")
 def create(
     name: Annotated[str, typer.Argument(help="What the client is, for people.")],
     *,

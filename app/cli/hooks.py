@@ -105,7 +105,7 @@ def show(hook: Hook, *, as_of: AsOf = None, as_json: JsonFlag = False) -> None:
     console.print(f"\n{row.script}", markup=False, highlight=False, soft_wrap=True)
 
 
-@group.command()
+@group.command(short_help="Show what happened to a hook, newest first.")
 def history(
     hook: Hook,
     *,
@@ -122,7 +122,7 @@ def history(
     print_events(page.items, as_json=as_json)
 
 
-@group.command()
+@group.command(short_help="Enable a hook again that was disabled by hand.")
 def enable(hook: Hook, reason: Reason = "") -> None:
     """Enable a hook again that was disabled by hand, in place of the one that is enabled now."""
     with open_existing_storage() as storage:

@@ -132,7 +132,7 @@ def list_records(
     )
 
 
-@group.command()
+@group.command(short_help="Show an invocation: every run, and its log lines.")
 def show(
     invocation: Annotated[str, typer.Argument(help="Id of an invocation.")],
     *,
@@ -162,7 +162,7 @@ def show(
         print_line(line_members(line))
 
 
-@group.command()
+@group.command(short_help="Show how many runs ended how, and how long they took.")
 def stats(
     *,
     trigger: Annotated[str | None, typer.Option(help="Only of this trigger.")] = None,

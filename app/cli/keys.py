@@ -32,7 +32,7 @@ def list_keys(*, as_json: JsonFlag = False) -> None:
     )
 
 
-@group.command("age")
+@group.command("age", short_help="List the keys that secrets in git are sealed to.")
 def list_age(*, as_json: JsonFlag = False) -> None:
     """List the public keys that secrets in git are sealed to; the newest first."""
     with open_age_identities() as age:
@@ -47,7 +47,7 @@ def list_age(*, as_json: JsonFlag = False) -> None:
     )
 
 
-@group.command()
+@group.command(short_help="Add a master key, and seal every other under it.")
 def rotate(
     what: Annotated[
         Literal["master", "age"],
@@ -83,7 +83,7 @@ def _rotate_age() -> None:
         console.print(f"  {file}", markup=False, soft_wrap=True)
 
 
-@group.command()
+@group.command(short_help="Remove a master key that nothing needs any more.")
 def retire(
     key_id: Annotated[str, typer.Argument(help="Id of a master key that is no longer needed.")],
 ) -> None:
@@ -93,7 +93,7 @@ def retire(
     console.print(f"Master key `{key_id}` is gone.", markup=False)
 
 
-@group.command("signing")
+@group.command("signing", short_help="List the keys that verify access tokens.")
 def list_signing(*, as_json: JsonFlag = False) -> None:
     """List the published keys that verify access tokens; the first one signs."""
     with open_signing_keys() as signing:
@@ -117,7 +117,7 @@ def list_signing(*, as_json: JsonFlag = False) -> None:
     )
 
 
-@group.command("rotate-signing")
+@group.command("rotate-signing", short_help="Sign access tokens with a new key.")
 def rotate_signing(
     *,
     withdraw: Annotated[
@@ -136,7 +136,7 @@ def rotate_signing(
     console.print(f"Signing key `{kid}` is in use.", markup=False)
 
 
-@group.command("checkpoint")
+@group.command("checkpoint", short_help="List the keys that verify checkpoints.")
 def list_checkpoint(*, as_json: JsonFlag = False) -> None:
     """List the keys that verify checkpoints of the history; the first one signs."""
     settings = load_settings()
@@ -148,7 +148,7 @@ def list_checkpoint(*, as_json: JsonFlag = False) -> None:
     typer.echo("\n".join(keys))
 
 
-@group.command("rotate-checkpoint")
+@group.command("rotate-checkpoint", short_help="Sign checkpoints with a new key.")
 def rotate_checkpoint() -> None:
     """Sign checkpoints with a new key; the former goes on verifying what it signed.
 

@@ -44,7 +44,7 @@ def list_dead(
     )
 
 
-@group.command()
+@group.command(short_help="Put a failed delivery back in line.")
 def redrive(
     invocation_id: Annotated[str, typer.Argument(help="Id of the invocation.")],
 ) -> None:

@@ -46,7 +46,7 @@ def set_value(hook: Hook, name: Name, reason: Reason = "") -> None:
     console.print(f"Secret `{name}` of `{row.name}` is set (position {position}).", markup=False)
 
 
-@group.command("list")
+@group.command("list", short_help="List names, and which required ones are missing.")
 def list_secrets(hook: Hook, *, as_json: JsonFlag = False) -> None:
     """List names, and which required ones are missing; values cannot be shown."""
     with open_existing_storage() as storage:
@@ -66,7 +66,7 @@ def list_secrets(hook: Hook, *, as_json: JsonFlag = False) -> None:
     )
 
 
-@group.command("rm")
+@group.command("rm", short_help="Remove a secret and destroy its key.")
 def remove(hook: Hook, name: Name, reason: Reason = "") -> None:
     """Remove a secret and destroy its key: the value is gone for ever, from the history too."""
     with open_existing_storage() as storage:

@@ -104,7 +104,7 @@ def suspend(
     console.print(f"{_named(source)} is suspended {told} (position {position}).")
 
 
-@group.command()
+@group.command(short_help="Follow the branch again after a suspension.")
 def resume(
     reason: Reason = "",
     *,
@@ -151,7 +151,7 @@ def approve(
     )
 
 
-@group.command()
+@group.command(short_help="Put a former commit in force again, whole.")
 def rollback(
     commit: Annotated[str, typer.Argument(help="A commit, branch or tag that was in force.")],
     reason: Reason,

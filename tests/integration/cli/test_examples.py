@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
 from app.cli.examples import EXAMPLES
 from app.cli.main import cli
@@ -45,3 +46,13 @@ def test_an_example_is_what_the_command_takes(
         words = shlex.split(example.partition(" < ")[0])[len(path.split()) :]
         COMMANDS[path].make_context(path, words)
     assert f"hookledger {EXAMPLES[path][0]}" in COMMANDS[path].epilog
+
+
+@pytest.mark.parametrize(
+    "group", ["", *sorted({path.split()[0] for path in COMMANDS if " " in path})]
+)
+def test_no_summary_in_a_list_of_commands_is_cut_off(group: str) -> None:
+    shown = CliRunner().invoke(cli, [*group.split(), "--help"], terminal_width=80).output
+    listed = shown.partition("Commands:")[2].splitlines()
+    assert len(listed) > 1
+    assert [line for line in listed if line.endswith("...")] == []
