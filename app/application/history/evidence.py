@@ -178,6 +178,12 @@ def _check_event(event: _Event, signed: SignedCheckpoint, number: int, last: int
 
 def _state_of(event: _Event, number: int) -> bytes | None:
     if event.state is not None:
+        if event.state_base64 is not None:
+            # Only one is checked; a reader of the other would take it for proved.
+            raise _wrong(
+                number,
+                f"event {event.position} has two contents; give `state` or `state_base64`.",
+            )
         return event.state.encode("utf-8", "surrogatepass")
     if event.state_base64 is None:
         return None

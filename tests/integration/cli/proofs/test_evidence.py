@@ -84,6 +84,10 @@ FORGERIES: dict[str, tuple[Callable[[list[str]], list[str]], str]] = {
     "a hash cut off": (first_event(lambda event: event["proof"].pop()), "was altered"),
     "no hash": (first_event(lambda event: event.update(proof=["x"])), "base64 of 32 bytes"),
     "no number": (first_event(lambda event: event.update(position="7")), "Line"),
+    "a second content that nothing signed": (
+        first_event(lambda event: event.update(state_base64="Zm9yZ2Vk")),
+        "two contents",
+    ),
     "an unknown member": (first_event(lambda event: event.update(more=1)), "Line"),
     "a line removed": (lambda lines: [*lines[:5], *lines[6:]], "was made with"),
     "a line doubled": (lambda lines: [*lines[:5], lines[4], *lines[5:]], "or there twice"),
