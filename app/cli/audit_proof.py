@@ -22,6 +22,7 @@ from app.bootstrap.transparency import verify_bundle as check_bundle
 from app.cli.output import JsonFlag, console, errors, print_json
 from app.cli.whole_files import whole_file
 from app.domain.errors import Rejected
+from app.domain.history.checkpoints import parse_verifier_key
 from config.settings import load_settings
 
 EXPORTING = "hookledger audit export"
@@ -38,10 +39,22 @@ class ExitCode(enum.IntEnum):
     DAMAGED = 4
 
 
+def _verifier_key(written: str) -> str:
+    """Refuse a mistyped key as wrong usage: nothing was altered because of it."""
+    try:
+        parse_verifier_key(written)
+    except Rejected as error:
+        raise typer.BadParameter(f"{error} `hookledger keys checkpoint` prints it.") from None
+    return written
+
+
 KeyOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--key", help="Verifier key `name+hash+base64` to trust instead of the stored ones; repeat."
+        "--key",
+        parser=_verifier_key,
+        metavar="KEY",
+        help="Verifier key `name+hash+base64` to trust instead of the stored ones; repeat.",
     ),
 ]
 

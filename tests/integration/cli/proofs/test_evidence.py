@@ -121,6 +121,18 @@ def test_evidence_signed_by_somebody_else_is_refused(bundle: Path, var: Path) ->
     assert "No known key signed" in result.output
 
 
+@pytest.mark.parametrize("mistake", ["junk", "mistyped"])
+def test_a_mistyped_key_is_wrong_usage_and_accuses_nobody(bundle: Path, mistake: str) -> None:
+    name, _, data = run("keys", "checkpoint").stdout.strip().split("+", 2)
+    key = "junk" if mistake == "junk" else f"{name}+00000000+{data}"
+
+    for command in (("verify-bundle", bundle), ("verify",)):
+        result = run("audit", *command, "--key", key)
+        assert result.exit_code == 2, result.output
+        assert "--key" in result.output
+        assert mistake in result.output
+
+
 def test_an_export_never_overwrites(bundle: Path) -> None:
     before = bundle.read_bytes()
     result = run("audit", "export", "--proof", bundle)
