@@ -23,10 +23,31 @@ def _here() -> str:
     return served_address(load_settings())
 
 
+def _sendable(token: str) -> str:
+    """Refuse what no header can hold, such as the ellipsis of an example; the rest is the server's.
+
+    Only the character is shown: the others may be a token's.
+    """
+    wrong = next((each for each in token if not "!" <= each <= "~"), None)
+    if wrong is not None:
+        shown = wrong if wrong.isprintable() else ascii(wrong)[1:-1]
+        raise typer.BadParameter(f"holds `{shown}`, as no token does; copy it whole")
+    return token
+
+
+def _address(url: str | None) -> str | None:
+    try:
+        httpx.URL(url or "")
+    except httpx.InvalidURL as error:
+        raise typer.BadParameter(f"`{url}` is no address: {error}") from None
+    return url
+
+
 UrlOption = Annotated[
     str,
     typer.Option(
         envvar="HOOKLEDGER_URL",
+        callback=_address,
         default_factory=_here,
         help="The server's address.",
         show_default="that of this data folder's server",
@@ -37,6 +58,7 @@ ServerOption = Annotated[
     typer.Option(
         "--url",
         envvar="HOOKLEDGER_URL",
+        callback=_address,
         help="Ask the server there, instead of using its data here.",
         show_default=False,
     ),
@@ -46,7 +68,13 @@ SourceOption = Annotated[
     typer.Option("--source", help="Which source; needed where there are several."),
 ]
 TokenOption = Annotated[
-    str, typer.Option(envvar="HOOKLEDGER_TOKEN", help="An access token.", show_default=False)
+    str,
+    typer.Option(
+        envvar="HOOKLEDGER_TOKEN",
+        callback=_sendable,
+        help="An access token.",
+        show_default=False,
+    ),
 ]
 
 

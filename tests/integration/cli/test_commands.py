@@ -330,6 +330,29 @@ def test_a_backup_is_made_and_put_back(hook: str, data: Path, tmp_path: Path) ->
     assert [listed["name"] for listed in as_json("hooks", "list")] == [hook]
 
 
+@pytest.mark.parametrize("command", [["invoke", "generic"], ["export", "-o", "x"], ["logs", "-f"]])
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        (["--token", "hlt_\u2026"], "holds `\u2026`"),
+        (["--token", "t\n", "--url", "http://127.0.0.1:1"], "copy it whole"),
+        (["--token", "t", "--url", "http://[::1"], "no address"),
+    ],
+)
+def test_what_cannot_be_sent_is_wrong_usage(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: list[str],
+    option: list[str],
+    said: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner(env={"COLUMNS": "400"}).invoke(cli, [*command, *option])
+    assert result.exit_code == 2, result.output
+    assert said in result.output
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
