@@ -25,7 +25,7 @@ from app.web.triggers.invoke import Question, Reply
 
 _PATH = re.compile(rb"/v1/triggers/([A-Za-z0-9_-]+)/invoke")
 
-_NOT_PLAIN = frozenset((b"transfer-encoding", b"expect", b"upgrade"))
+_NOT_PLAIN = frozenset((b"transfer-encoding", b"expect", b"upgrade", b"idempotency-key"))
 
 _DIGITS = len(str(BODY_LIMIT))
 

@@ -24,6 +24,7 @@ from app.domain.revisions import Position
 from app.web.admission.access import note_denied
 from app.web.admission.auth import admit, bearer_token
 from app.web.admission.exchange import ALWAYS
+from app.web.admission.idempotency import answered_once
 from app.web.protocol.endpoints import JSON, Answered, Operation
 from app.web.protocol.errors import Disconnected
 from app.web.protocol.limits import Headers, RawHeaders, min_position, read_body
@@ -64,6 +65,7 @@ INVOKE = Operation(
     body="Payload",
     body_required=True,
     positioned=True,
+    repeatable=True,
     answers={
         200: Answered(
             "The hook's envelope.", {JSON: "Envelope"}, (*_PROVENANCE, "Hookledger-Failed-Open")
@@ -119,6 +121,7 @@ class InvokeEndpoint:
     """The operation ``INVOKE``."""
 
     def __init__(self, services: WebServices) -> None:
+        self._services = services
         self._hooks = services.hooks
         self._access = services.access
         self._invoke = services.invoker.invoke
@@ -132,16 +135,31 @@ class InvokeEndpoint:
             if scope["query_string"]:
                 raise Rejected("This route takes no query parameters.")
             body = await read_body(headers, receive)
+            reply = await self._answered_once(question, scope, body, started)
         except Disconnected:
             return
         except HookledgerError as error:
             note_denied(self._access, self._hooks.table, INVOKE, scope, error)
             reply = _reply(problem_answer(error, scope))
-        else:
-            reply = await self.answer(question, headers, body, started)
         start = {"status": reply.status, "headers": [*reply.shared.pairs, *reply.own]}
         await send({"type": "http.response.start", **start})
         await send({"type": "http.response.body", "body": reply.body})
+
+    async def _answered_once(
+        self, question: Question, scope: Scope, body: bytes, started: float
+    ) -> Reply:
+        """Answer, or repeat the answer if the request says by a key that it came before."""
+
+        async def handle() -> Response:
+            reply = await self.answer(question, scope["headers"], body, started)
+            response = Response(reply.body, reply.status)
+            response.raw_headers = [*reply.shared.pairs, *reply.own]
+            return response
+
+        response = await answered_once(
+            self._services, INVOKE, scope, question.caller, body, handle, problem_answer
+        )
+        return Reply(response.status_code, response.raw_headers, bytes(response.body), Block())
 
     def question(self, trigger: str, headers: Headers) -> Question:
         """Admit the caller; raise what ``admit`` and ``min_position`` raise."""

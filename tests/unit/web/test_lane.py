@@ -175,6 +175,7 @@ DIALOGUES = {
     "too long": (request(body=b" " * (BODY_LIMIT + 1)),),
     "a length that is none": (request(b"Content-Length: 1e3", length=False),),
     "chunks": (request(b"Transfer-Encoding: chunked", length=False, body=CHUNKED),),
+    "a key that is none": (request(b"Idempotency-Key: " + b"k" * 300),),
     "an expectation": (request(b"Expect: 100-continue", body=PAYLOAD),),
     "no HTTP": (b"hello\r\n\r\n",),
     "no HTTP after an invocation": (PLAIN, b"hello\r\n\r\n"),

@@ -24,8 +24,9 @@ def suspend(site: Any, key: str = "key-1", reason: str = "an incident", **option
     return site.post("/v1/sync/suspend", body, headers=keyed(key), **options)
 
 
-def test_everything_that_appends_events_can_be_repeated_and_nothing_else() -> None:
+def test_what_invokes_or_appends_events_can_be_repeated_and_nothing_else() -> None:
     assert {f"{each.method} {each.path}" for each in OPERATIONS if each.repeatable} == {
+        "POST /v1/triggers/{trigger}/invoke",
         "POST /api/v2/hooks",
         "PATCH /api/v2/hooks/{id}",
         "DELETE /api/v2/hooks/{id}",

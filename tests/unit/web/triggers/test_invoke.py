@@ -98,6 +98,31 @@ def test_a_non_blocking_trigger_is_accepted_once_it_is_stored(site: Any, make_ho
     assert [delivery.invocation_id for delivery in site.queue.deliveries] == ["INV0"]
 
 
+@pytest.mark.parametrize("trigger", [PRE, POST])
+def test_an_invocation_that_is_sent_again_with_its_key_is_not_made_again(
+    site: Any, make_hook: Any, trigger: str
+) -> None:
+    site.put(make_hook(trigger=trigger))
+    key = [(b"idempotency-key", b"from-the-sign-up-form")]
+    first, again = (site.invoke(trigger=trigger, headers=key) for _ in range(2))
+    assert again.headers["idempotent-replayed"] == "true"
+    same = ("hookledger-invocation", "hookledger-revision", "hookledger-position")
+    assert [again.headers[name] for name in same] == [first.headers[name] for name in same]
+    assert (again.status_code, again.content) == (first.status_code, first.content)
+    assert len(site.runner.calls) + len(site.queue.deliveries) == 1
+    reused = site.invoke(b'{"user":{"email":"b@example.com"},"context":{}}', trigger, headers=key)
+    assert reused.json()["type"].endswith("idempotency-key-reused")
+
+
+def test_a_failure_of_the_platform_is_no_answer_to_be_repeated(site: Any, make_hook: Any) -> None:
+    site.put(make_hook())
+    key = [(b"idempotency-key", b"k1")]
+    site.runner.outcome = Outcome(OutcomeKind.CRASHED, detail="It ended.")
+    assert site.invoke(headers=key).status_code == 502
+    site.runner.outcome = Outcome(OutcomeKind.SUCCEEDED, b"{}")
+    assert site.invoke(headers=key).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("kind", "status"),
     [
