@@ -31,7 +31,7 @@ run: setup  ## serve the sample hooks on http://127.0.0.1:8080; with TLS=1 on ht
 	$(BIN)/hookledger serve --quickstart $(if $(TLS),--local-tls)
 
 test: setup chromium  ## run all tests but the slow ones, JOBS=3 files at a time
-	$(BIN)/pytest --numprocesses $(JOBS) --dist loadfile
+	$(BIN)/pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 
 test-slow: setup  ## run the long versions too: 30 kills during a sync, long soaks
 	$(BIN)/pytest --run-slow
